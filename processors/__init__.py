@@ -1,0 +1,1 @@
+"""Deterministic processors, and the one Faust shell that runs them."""
