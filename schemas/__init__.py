@@ -1,0 +1,1 @@
+"""The contracts: records, topics, Avro, identity. Imports nothing of ours."""

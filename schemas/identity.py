@@ -1,0 +1,25 @@
+"""The identity of a liquidation: a hash of what the exchange printed, never of what we made of it."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def liquidation_id(
+    exchange: str,
+    category: str,
+    symbol: str,
+    side: str,
+    price: str,
+    quantity: str,
+    event: str,
+    native_id: str,
+    ordinal: int,
+) -> str:
+    """Return 32 hex digits.
+
+    `side`, `price`, `quantity` and `event` are the exchange's own texts; `ordinal` counts equals within one frame.
+    The same event from the stream, REST, another collector or a corrected mapping has the same id.
+    """
+    printed = "\x1f".join((exchange, category, symbol, side, price, quantity, event, native_id, str(ordinal)))
+    return hashlib.blake2b(printed.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,53 @@
+"""Raw frames: what a producer publishes, untouched and in the order received."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+
+
+class SourceKind(StrEnum):
+    """What a frame is."""
+
+    UNKNOWN = "UNKNOWN"
+    FRAME = "FRAME"  # what a socket delivered
+    REST = "REST"  # the answer to a request
+    CONTROL = "CONTROL"  # what the producer itself says: see Control
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a frame comes from."""
+
+    kind: Annotated[SourceKind, "frame of a socket, answer of REST, or the producer's own control frame"]
+    url: Annotated[str, "URL of the socket, or the request: `GET https://host/path?query`; empty where there is none"]
+    connection: Annotated[str, "name of the connection, unique in the life of the producer; empty where there is none"]
+
+
+class RawFrame(msgspec.Struct, frozen=True, gc=False):
+    """One frame, untouched."""
+
+    received_ns: Annotated[int, "collector's clock when the frame arrived, ns since the epoch, UTC"]
+    source: Annotated[int, "index into `sources`"]
+    payload: Annotated[bytes, "the frame as it arrived"]
+
+
+class RawBatch(msgspec.Struct, frozen=True):
+    """Untouched frames of one producer process, in the order received."""
+
+    exchange: Annotated[str, "exchange: bybit"]
+    run_id: Annotated[str, "names one life of a producer process"]
+    first_seq: Annotated[int, "number of the first frame within the run; frames are numbered without holes from 0"]
+    sources: Annotated[tuple[Source, ...], "where the frames of this batch come from"]
+    frames: Annotated[tuple[RawFrame, ...], "the frames"]
+
+
+class Control(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The JSON payload of a control frame."""
+
+    control: Literal["connected", "subscribed", "heartbeat", "disconnected", "gap"]
+    channels: tuple[str, ...] = ()  # of the subscription or the gap, as the exchange names its topics
+    reason: str = ""
+    from_ns: int = 0  # of a gap: the last moment known to be complete
+    to_ns: int = 0  # of a gap: the first moment known to be complete again
