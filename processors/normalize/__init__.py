@@ -1,0 +1,1 @@
+"""What each exchange's frames mean: one module per exchange, frames in, facts out."""

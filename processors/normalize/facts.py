@@ -1,0 +1,74 @@
+"""What a normalizer receives and returns: a frame in, facts out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from schemas.raw import SourceKind
+from schemas.records import Funding, Instrument, Liquidation, OpenInterest
+
+
+class Frame(NamedTuple):
+    """One raw frame and where it lies."""
+
+    payload: bytes
+    received_ms: int
+    kind: SourceKind  # FRAME or REST; control frames never reach a normalizer
+    url: str  # of the socket, or `GET https://...`; may be empty for a frame, which then decides alone
+    connection: str
+    partition: int
+    offset: int
+    index: int
+
+
+class BadFrame(ValueError):
+    """A frame that cannot be understood: says what was seen, then what was expected."""
+
+    def __init__(self, reason: str, channel: str = "") -> None:
+        """`channel`: the exchange's channel as far as it could be told (`allLiquidation`); parking goes by it."""
+        super().__init__(reason)
+        self.channel = channel
+
+
+class Quote(NamedTuple):
+    """Prices of one symbol, quote currency per coin of the asset; None means unchanged."""
+
+    symbol: str
+    asset: str
+    event_ms: int
+    mark: float | None
+    index: float | None
+    last: float | None
+
+
+class Trade(NamedTuple):
+    """One print of the public trades."""
+
+    symbol: str
+    asset: str
+    event_ms: int
+    is_buy: bool  # the taker bought
+    price: float  # quote currency per coin of the asset
+    quantity_base: float  # coins of the asset
+    notional_usd: float | None
+    order: str  # prints of one taker order share it; they are one trade in size
+
+
+Fact = Liquidation | OpenInterest | Funding | Instrument | Quote | Trade
+
+
+class Normalizer(Protocol):
+    """One exchange's frames in the order received; deterministic, bounded state."""
+
+    def normalize(self, frame: Frame) -> Sequence[Fact]:
+        """Return the facts of one frame, in order, or raise `BadFrame` and change nothing."""
+
+    def disconnected(self, connection: str) -> None:
+        """Forget what only this connection could have kept up to date."""
+
+    def state(self) -> object:
+        """Return the state as plain values (dicts, lists, numbers, text), not shared with the live state."""
+
+    def load(self, state: object) -> None:
+        """Continue from `state()`."""
