@@ -1,0 +1,1 @@
+"""The composition root: command line, settings, telemetry and the all-in-one run. Alone knows every package."""

@@ -1,0 +1,34 @@
+"""How a command ends: each way has a code, and a line that says what to do."""
+
+from __future__ import annotations
+
+FAILURE = 1
+USAGE = 2
+CONFIGURATION = 3
+UNREACHABLE = 4
+FINISHED_WITH_LOSSES = 5
+INTERRUPTED = 130
+TERMINATED = 143
+
+EPILOG = (
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 Kafka or ClickHouse unreachable, "
+    "5 finished with dead letters or gaps, 130 and 143 ended by a signal."
+)
+
+
+class Ended(Exception):
+    """The command cannot go on; the message says why and what to do."""
+
+    code = FAILURE
+
+
+class BadConfiguration(Ended):
+    """A setting is wrong or missing."""
+
+    code = CONFIGURATION
+
+
+class Unreachable(Ended):
+    """Kafka or ClickHouse does not answer."""
+
+    code = UNREACHABLE

@@ -1,0 +1,165 @@
+"""Settings: read once, typed, with units, and passed down. Nobody else looks at the environment."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from .exits import BadConfiguration
+
+PREFIX = "LIQ_"
+FILE_SUFFIX = "_FILE"
+CONFIG_FILE = "liq.toml"
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]  # `BTC,ETH` in the environment, a list in TOML
+
+
+class SecretFileSource(PydanticBaseSettingsSource):
+    """Reads `LIQ_CLICKHOUSE_PASSWORD_FILE=/run/secrets/x` as the value of `clickhouse_password`."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """Return the content of the file that the environment names."""
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}{FILE_SUFFIX}")
+        if path is None or field.annotation is not SecretStr:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().rstrip("\n"), field_name, False
+        except OSError as error:
+            raise BadConfiguration(f"{PREFIX}{field_name.upper()}{FILE_SUFFIX}: {error}") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what was found."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """All that may differ between machines. Precedence: flag, environment, secret file, liq.toml, default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", toml_file=CONFIG_FILE, extra="forbid", frozen=True
+    )
+
+    market: Literal["sim", "live"] = Field("sim", description="simulated or real exchanges; part of every name")
+    data_dir: Path = Field(Path("data"), description="where the embedded parts keep their data")
+    exchanges: Names = Field(("bybit",), description="exchanges that `liq run` collects")
+    majors: Names = Field(("BTC", "ETH", "SOL"), description="assets whose public trades are read")
+    urls: dict[str, dict[str, str]] = Field(
+        {}, description="hosts by exchange: LIQ_URLS__BYBIT__WS, LIQ_URLS__BYBIT__REST"
+    )
+    kafka_brokers: str = Field("127.0.0.1:9092", description="bootstrap servers, host:port, comma-separated")
+    kafka_replicas: int = Field(1, ge=1, description="replicas of each topic that `liq setup` creates")
+    asset_partitions: int = Field(12, ge=1, description="partitions of each topic that is cut by asset")
+    clickhouse_host: str = Field("127.0.0.1", description="host of ClickHouse's native protocol")
+    clickhouse_port: int = Field(9000, ge=1, le=65535, description="port of ClickHouse's native protocol")
+    clickhouse_user: str = Field("default", description="user that writes")
+    clickhouse_password: SecretStr = Field(SecretStr(""), description="its password; from the environment or a file")
+    clickhouse_database: str = Field("", description="database; empty: liq_sim or liq_live, by market")
+    instance: str = Field("0", description="stable name of this replica: static membership in consumer groups")
+    health_file: Path | None = Field(None, description="touched while work goes on; a probe reads its age")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; unset: none")
+    metrics_host: str = Field("127.0.0.1", description="address the metrics are served on")
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
+
+    @property
+    def prefix(self) -> str:
+        """Return the prefix of every topic and group: simulated and real data never mix."""
+        return f"liq.{self.market}."
+
+    @property
+    def database(self) -> str:
+        """Return the ClickHouse database."""
+        return self.clickhouse_database or f"liq_{self.market}"
+
+    @property
+    def kafka(self) -> dict[str, str]:
+        """Return the librdkafka settings that every client of ours begins with."""
+        return {"bootstrap.servers": self.kafka_brokers}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources, strongest first."""
+        return (init_settings, *_sources(settings_cls).values())
+
+
+def _sources(cls: type[BaseSettings]) -> dict[str, PydanticBaseSettingsSource]:
+    return {
+        "environment": EnvSettingsSource(cls),
+        "secret file": SecretFileSource(cls),
+        CONFIG_FILE: TomlConfigSettingsSource(cls),
+    }
+
+
+def load(flags: Mapping[str, Any]) -> Settings:
+    """Return the settings; `flags` that are None were not given. Raise `BadConfiguration`."""
+    _refuse_unknown()
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise BadConfiguration("; ".join(_explain(problem) for problem in error.errors())) from error
+    except ValueError as error:  # a TOML file or an environment value that cannot be parsed
+        raise BadConfiguration(str(error)) from error
+
+
+def _explain(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}{_suggest(name, list(Settings.model_fields))}"
+    secret = "password" in name
+    return f"{name}: {problem['msg']}" + ("" if secret else f" (got {problem['input']!r})")
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]}?" if close else "; `liq config show` lists them all"
+
+
+def _refuse_unknown() -> None:
+    """A misspelt variable would silently leave the default in force."""
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    secrets = [
+        f"{PREFIX}{name.upper()}{FILE_SUFFIX}"
+        for name, field in Settings.model_fields.items()
+        if field.annotation is SecretStr
+    ]
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper().partition("__")[0] not in (*known, *secrets):
+            raise BadConfiguration(f"there is no setting {name}{_suggest(name, known)}")
+
+
+def origins(flags: Mapping[str, Any]) -> dict[str, str]:
+    """Say for each setting where its value comes from."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    sources = {"flag": InitSettingsSource(Settings, given), **_sources(Settings)}
+    found = {label: source() for label, source in sources.items()}
+    return {
+        name: next((label for label, values in found.items() if name in values), "default")
+        for name in Settings.model_fields
+    }
