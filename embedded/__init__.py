@@ -1,1 +1,1 @@
-"""Real servers without Docker: Apache Kafka and the ClickHouse engine, as children of this process. Imports nothing of ours."""
+"""Real servers without Docker: Apache Kafka and the ClickHouse engine, as children of this process."""

@@ -9,7 +9,6 @@ from pathlib import Path
 import jgo
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext
-from requests import RequestException
 
 from embedded.processes import CannotStart
 
@@ -34,8 +33,13 @@ class Jar:
 
 def locked() -> list[Jar]:
     """What kafka.lock names, which is all that may run."""
-    lines = [line.split() for line in LOCK.read_text().splitlines() if not line.startswith("#")]
-    return [Jar(*coordinate.split(":"), sha256) for coordinate, sha256 in lines]
+    return [_jar(line) for line in LOCK.read_text().splitlines() if not line.startswith("#")]
+
+
+def _jar(line: str) -> Jar:
+    coordinate, sha256 = line.split()
+    group, artifact, version = coordinate.split(":")
+    return Jar(group, artifact, version, sha256)
 
 
 def verified(cache: Path, on_progress: Callable[[str], None]) -> list[Path]:
@@ -64,16 +68,16 @@ def _fetch(jars: list[Jar], cache: Path, on_progress: Callable[[str], None]) -> 
             on_progress(f"Kafka: fetching jar {number} of {len(jars)}, {jar.name}")
             try:
                 file = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
-            except (RequestException, RuntimeError) as error:  # RuntimeError is how jgo says: not found
+            except (OSError, RuntimeError) as error:  # no network; and jgo's word for: not found
                 raise CannotStart(f"cannot fetch {jar.name}: {error}: go online once, or copy it to {cache}") from error
             if _sha256(file) != jar.sha256:
                 raise CannotStart(f"{jar.name} came with another SHA-256 than {LOCK.name}: check jgo's repositories")
             file.replace(cache / jar.name)
 
 
-def _repositories() -> dict[str, str] | None:
-    """Those of the user's jgo settings, such as a mirror; None is jgo's default."""
-    return GlobalSettings.load().repositories or None
+def _repositories() -> dict[str, str]:
+    """jgo's default, and those that the user's jgo settings add or put in its place, such as a mirror."""
+    return MavenContext().remote_repos | GlobalSettings.load().repositories
 
 
 def _sha256(file: Path) -> str:
