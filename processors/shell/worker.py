@@ -1,0 +1,77 @@
+"""Run one stage as a worker process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import faust
+from prometheus_client import REGISTRY
+
+from schemas.topics import full_name
+
+from ..processor import Processor
+from .app import create_app, watch
+from .connection import Client, Unreachable, WrongTopics, check_topics
+from .lanes import Lanes
+from .metrics import StageMetrics
+from .outbox import Outbox
+from .state import StateTopic
+from .tuning import Tuning
+from .warm_up import warm_up
+
+EXIT_WRONG = 1
+EXIT_UNREACHABLE = 4
+CHATTY = ("faust", "mode", "aiokafka")  # pages at every rebalance
+SOAKED = Tuning()
+log = logging.getLogger(__name__)
+
+
+def run_worker(
+    name: str,
+    make: Callable[[int], Processor],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    prefix: str,
+    client: Client,
+    instance: str | None = None,
+    health_file: Path | None = None,
+    tuning: Tuning = SOAKED,
+) -> NoReturn:
+    """Run the stage `name` until it is told to stop; `make(lane)` makes the processor of one partition number.
+
+    `inputs` and `outputs` are topics without prefix; so is `state.<name>`, which holds the snapshots. `client` holds
+    librdkafka's settings. A stable `instance` per replica lets a restarted worker have its partitions back at once.
+    Exit codes: 0 after SIGTERM, 1 after a crash or with wrong topics, 4 when no broker answers. Logging stays as the
+    caller configured it; metrics are in the default registry of prometheus_client.
+    """
+    named = partial(full_name, prefix)
+    read, write, state = {n: named(n) for n in inputs}, {n: named(n) for n in outputs}, named(f"state.{name}")
+    _check(client, list(read.values()), list(write.values()), state)
+    outbox, store = Outbox(client, write), StateTopic(client, state)
+    lanes = Lanes(make, read, outbox, store, partial(warm_up, client), tuning)
+    app = create_app(
+        f"{prefix}{name}", lanes, outbox, list(read.values()), client=client, instance=instance, tuning=tuning
+    )
+    if health_file:
+        watch(app, health_file, tuning.patience_s)
+    REGISTRY.register(StageMetrics(name, lanes, outbox))
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False).execute_from_commandline()
+    raise SystemExit(EXIT_WRONG)
+
+
+def _check(client: Client, inputs: list[str], outputs: list[str], state: str) -> None:
+    try:
+        check_topics(client, inputs, outputs, state)
+    except Unreachable as error:
+        log.error("%s", error)
+        raise SystemExit(EXIT_UNREACHABLE) from error
+    except WrongTopics as error:
+        log.error("%s", error)
+        raise SystemExit(EXIT_WRONG) from error
