@@ -1,0 +1,86 @@
+"""The server's life: accepts clients, ends queries nobody waits for, reloads the engine when it lost writes."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from embedded.clickhouse.engine import Engine
+from embedded.clickhouse.refusal import TOO_MANY_CLIENTS, Refused
+from embedded.clickhouse.session import Session, User
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+CHECK_WRITES_S = 1.0
+PATIENCE_S = 10.0  # for a session to end
+
+
+class Listener:
+    """Everything here happens in the thread that calls `serve`; each session has a thread of its own."""
+
+    def __init__(
+        self, sock: socket.socket, users: Mapping[str, User], connect: Callable[[], Engine], max_clients: int
+    ) -> None:
+        """Raises ChdbError when `connect` cannot open the directory."""
+        self._sock = sock
+        self._users = users
+        self._connect = connect
+        self._max_clients = max_clients
+        self._admin = connect()  # keeps the engine open while there is no session
+        self._sessions: dict[Session, threading.Thread] = {}
+        self._numbers = itertools.count(1)
+        self._lost_writes = threading.Event()
+
+    def serve(self, ended: threading.Event) -> None:
+        """Returns soon after `ended` is set, with the engine closed."""
+        check_writes_at = 0.0
+        while not ended.is_set():
+            if select.select([self._sock], [], [], TICK_S)[0]:
+                self._admit(self._sock.accept()[0])
+            for session, thread in list(self._sessions.items()):
+                session.cancel_if_abandoned(self._admin)
+                if not thread.is_alive():
+                    del self._sessions[session]
+            if time.monotonic() > check_writes_at:
+                check_writes_at = time.monotonic() + CHECK_WRITES_S
+                if self._admin.has_lost_writes():  # by a merge, say
+                    self._lost_writes.set()
+            if self._lost_writes.is_set():
+                self._reload()
+        self._sock.close()
+        self._close()
+
+    def _admit(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session = Session(sock, f"session-{next(self._numbers)}", self._users, self._connect, self._lost_writes.set)
+        if len(self._sessions) >= self._max_clients:
+            session.refuse(Refused(TOO_MANY_CLIENTS, f"Too many clients, at most {self._max_clients}"))
+            sock.close()
+            return
+        self._sessions[session] = threading.Thread(target=session.serve, daemon=True)
+        self._sessions[session].start()
+
+    def _reload(self) -> None:
+        """The engine holds parts that the disk has only in pieces. Read anew, it leaves those out, and merges
+        that failed are undone, since what they merged still lies there for some minutes."""
+        log.warning("the engine failed to write to its files; reloading what is on the disk")
+        self._close()
+        self._lost_writes.clear()
+        self._admin = self._connect()
+
+    def _close(self) -> None:
+        """The engine ends with its last connection, which must be ours: sessions first."""
+        for session in self._sessions:
+            session.end(self._admin)
+        for session, thread in self._sessions.items():
+            thread.join(PATIENCE_S)
+            if thread.is_alive():
+                raise RuntimeError(f"{session} did not end within {PATIENCE_S:.0f} s")
+        self._sessions.clear()
+        self._admin.close()
