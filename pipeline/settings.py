@@ -163,3 +163,10 @@ def origins(flags: Mapping[str, Any]) -> dict[str, str]:
         name: next((label for label, values in found.items() if name in values), "default")
         for name in Settings.model_fields
     }
+
+
+def child_environment(settings: Settings, **overrides: object) -> dict[str, str]:
+    """Return the environment of a service that this process starts: ours, with these settings on top."""
+    own = {"market": settings.market, "data_dir": settings.data_dir, "asset_partitions": settings.asset_partitions}
+    values = {**own, "log_level": settings.log_level, **overrides}
+    return {**os.environ, **{f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}}

@@ -87,7 +87,8 @@ def newest(record: type[Any]) -> str:
 
 
 @cache
-def _parsed(name: str) -> Any:
+def parsed(name: str) -> Any:
+    """Return a released schema as fastavro has parsed it."""
     return fastavro.parse_schema(released(name))
 
 
@@ -96,7 +97,7 @@ def encoder(record: type[Any]) -> Callable[[Any], bytes]:
     """Return the function that frames one record of this type."""
     name = newest(record)
     schema, header, to_builtins, write = (
-        _parsed(name),
+        parsed(name),
         HEADER.pack(0, ids()[name]),
         msgspec.to_builtins,
         fastavro.schemaless_writer,
@@ -131,9 +132,9 @@ def decode_dict(value: bytes, record: type[Any]) -> dict[str, Any]:
         raise Undecodable(f"magic {magic} and schema id {schema_id}, expected 0 and an id of {record.__name__}")
     body = io.BytesIO(value)
     body.seek(HEADER.size)
-    reader = None if name == newest(record) else _parsed(newest(record))
+    reader = None if name == newest(record) else parsed(newest(record))
     try:
-        found = fastavro.schemaless_reader(body, _parsed(name), reader)
+        found = fastavro.schemaless_reader(body, parsed(name), reader)
     except (EOFError, IndexError, ValueError, OverflowError, struct.error) as error:
         raise Undecodable(f"{name}: {error!r}") from error
     return typing.cast(dict[str, Any], found)

@@ -1,0 +1,37 @@
+# Two commands do all: `make run` and `make test`. Everything lives in .venv and data.
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+MARKET ?= sim
+
+.PHONY: run test check golden schemas lock bench soak wheel
+
+run: $(VENV)/installed
+	$(BIN)/liq --market $(MARKET) run $(ARGS)
+
+test: $(VENV)/installed
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/installed
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+golden: $(VENV)/installed
+	$(BIN)/python -m tests.golden
+
+schemas: $(VENV)/installed
+	$(BIN)/python -m schemas.release
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/installed
+	$(BIN)/python -m tests.chaos.soak $(if $(KILLS),--kills $(KILLS)) $(ARGS)
+
+lock: $(VENV)/installed
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header -q pyproject.toml -o requirements.lock
+
+wheel: $(VENV)/installed
+	sh tests/wheel.sh $(BIN)/python
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@sh deploy/install.sh $(VENV) $(PYTHON)

@@ -1,0 +1,19 @@
+"""Records as JSON lines, for people and pipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+
+def line(record: str, fields: Mapping[str, Any]) -> str:
+    """Return one JSON object: the record's name, then its fields; bytes appear as text."""
+    return orjson.dumps({"record": record, **fields}, default=_text).decode()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    raise TypeError(f"no JSON for {type(value).__name__}")

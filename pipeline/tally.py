@@ -1,0 +1,66 @@
+"""Counts what flows: frames, records by topic, dead letters and gaps, read from the topics themselves."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+import orjson
+from confluent_kafka import Message
+
+from schemas.avro import decode_dict
+from schemas.raw import RawBatch, SourceKind
+from schemas.topics import TOPICS, logical_name
+
+from .reading import bounds, consumer, partitions, read
+from .settings import Settings
+
+COUNTED = [name for name, topic in TOPICS.items() if topic.record is not None]
+
+
+@dataclass
+class Tally:
+    """Follows every topic from now on, in a thread of its own."""
+
+    settings: Settings
+    frames: int = 0
+    gaps: int = 0
+    records: Counter[str] = field(default_factory=Counter)
+    failure: Exception | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> Tally:
+        """Note where the topics end now, and count what comes after."""
+        client = consumer(self.settings)
+        _, nexts = bounds(client, partitions(client, self.settings, COUNTED))
+        self.records.update(dict.fromkeys(COUNTED, 0))
+
+        def follow() -> None:
+            try:
+                for message in read(client, nexts, lambda: not self._stop.is_set()):
+                    self.count(message)
+            except Exception as error:  # noqa: BLE001  # handed to whoever asks for the counts
+                self.failure = error
+            finally:
+                client.close()
+
+        threading.Thread(target=follow, name="tally", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop counting."""
+        self._stop.set()
+
+    def count(self, message: Message) -> None:
+        """Count one record; heartbeats do not count."""
+        name, value = logical_name(self.settings.prefix, message.topic() or ""), message.value()
+        if value is None:
+            return
+        self.records[name] += 1
+        if name == "raw":
+            batch = decode_dict(value, RawBatch)
+            control = {i for i, source in enumerate(batch["sources"]) if source["kind"] == SourceKind.CONTROL}
+            own = [frame for frame in batch["frames"] if frame["source"] in control]
+            self.frames += len(batch["frames"]) - len(own)
+            self.gaps += sum(orjson.loads(frame["payload"])["control"] == "gap" for frame in own)
