@@ -1,0 +1,269 @@
+"""Bybit derivatives, linear and inverse: frames in, facts out. Evidence: tests/fixtures/bybit/SOURCES.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from processors.normalize import bybit_wire as wire
+from processors.normalize.bybit_contracts import (
+    Category,
+    Contract,
+    category_of,
+    checked_category,
+    guessed,
+    instrument_of,
+    proven,
+)
+from processors.normalize.bybit_facts import (
+    EXCHANGE,
+    NO_TICKER,
+    REVISION,
+    Seen,
+    TickerState,
+    funding,
+    liquidation,
+    one_side,
+    open_interest,
+    overlaid,
+    ticker_facts,
+    trade,
+)
+from processors.normalize.facts import BadFrame, Fact, Frame
+from processors.normalize.printed import happened
+from schemas.records import Channel, FundingKind, Instrument, SourceQuality
+
+__all__ = ["EXCHANGE", "REVISION", "Bybit"]
+
+SYMBOLS_MAX = 8_192  # contracts and tickers kept, the oldest leaves first; Bybit lists some 700
+
+CONTROLS = frozenset({"subscribe", "unsubscribe", "ping", "pong"})  # the pong of these sockets says `ping`
+
+TICKERS, INSTRUMENTS = "/v5/market/tickers", "/v5/market/instruments-info"
+OPEN_INTEREST, FUNDING = "/v5/market/open-interest", "/v5/market/funding/history"
+# What only the rows of one answer have, for answers whose request is not known.
+SHAPES = {
+    INSTRUMENTS: {"symbol", "contractType"},
+    FUNDING: {"symbol", "fundingRateTimestamp"},
+    OPEN_INTEREST: {"timestamp", "openInterest"},
+    TICKERS: {"symbol", "markPrice"},
+}
+TOPIC = re.compile(rb'"topic"\s*:\s*"(\w{1,64})')
+
+Key = tuple[Category, str]  # BTCUSDT is a symbol of spot too, and nobody promises that categories never share one
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Bybit:
+    """What Bybit's frames mean."""
+
+    def __init__(self) -> None:
+        self._instruments: dict[Key, Instrument] = {}
+        self._contracts: dict[Key, Contract] = {}  # of the instruments
+        self._tickers: dict[Key, TickerState] = {}
+
+    def normalize(self, frame: Frame) -> Sequence[Fact]:
+        """Return the facts of one frame, in order, or raise `BadFrame` and change nothing."""
+        try:
+            message = wire.MESSAGE.decode(frame.payload)
+            if message.topic:
+                return self._pushed(message, frame)
+            if message.retCode is not None:
+                return self._answered(message, frame)
+            if message.op in CONTROLS:  # a failed subscribe too: the producer reads it and tries again
+                return ()
+            raise ValueError("expected a topic, a retCode or an op")
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            channel = _channel(frame)
+            seen = frame.payload[:200].decode(errors="replace")
+            raise BadFrame(f"bybit {channel}: {error}; seen: {seen}", channel) from error
+
+    def disconnected(self, connection: str) -> None:
+        """Forget the tickers that this connection kept up to date; a snapshot or REST brings them back."""
+        self._tickers = {key: ticker for key, ticker in self._tickers.items() if ticker.owner != connection}
+
+    def state(self) -> object:
+        """Return instruments and tickers as plain values."""
+        return {
+            "instruments": [msgspec.to_builtins(instrument) for instrument in self._instruments.values()],
+            "tickers": [[*key, *msgspec.structs.astuple(ticker)] for key, ticker in self._tickers.items()],
+        }
+
+    def load(self, state: object) -> None:
+        """Continue from `state()`."""
+        kept: dict[str, list[Any]] = msgspec.convert(state, dict[str, list[Any]])
+        instruments = msgspec.convert(kept["instruments"], list[Instrument])
+        self._instruments, self._contracts = {}, {}
+        self._keep_instruments(instruments)
+        self._tickers = {(category, symbol): TickerState(*rest) for category, symbol, *rest in kept["tickers"]}
+
+    def _pushed(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
+        channel = message.topic.partition(".")[0]
+        if channel == "tickers":
+            return self._ticker(message, frame)
+        if channel == "publicTrade":
+            return self._trades(message, frame)
+        if channel == "allLiquidation":
+            return self._liquidations(wire.PRINTS.decode(message.data), SourceQuality.COMPLETE, frame)
+        if channel == "liquidation":
+            old = wire.OLD_PRINT.decode(message.data)
+            prints = [wire.Print(old.updatedTime, old.symbol, old.side, old.size, old.price)]
+            return self._liquidations(prints, SourceQuality.CAPPED, frame)
+        raise ValueError(f"topic is {message.topic!r}, expected tickers, publicTrade, allLiquidation or liquidation")
+
+    def _liquidations(self, prints: list[wire.Print], quality: SourceQuality, frame: Frame) -> list[Fact]:
+        """Identical prints within one frame are separate liquidations, told apart by their ordinal."""
+        category = category_of(frame.url)
+        facts: list[Fact] = []
+        seen: dict[tuple[object, ...], int] = {}
+        for item in prints:
+            printed = (item.T, item.s, item.S, item.v, item.p)
+            ordinal = seen.get(printed, 0)
+            seen[printed] = ordinal + 1
+            facts.append(liquidation(item, ordinal, quality, self._contract(item.s, category), frame))
+        return facts
+
+    def _trades(self, message: wire.Message, frame: Frame) -> list[Fact]:
+        """Block trades are negotiated off the book: no taker, no fact."""
+        category = category_of(frame.url)
+        return [
+            trade(item, self._contract(item.s, category), frame.received_ms)
+            for item in wire.TRADES.decode(message.data)
+            if not item.BT
+        ]
+
+    def _ticker(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
+        """A snapshot replaces the state, a delta changes what it shows; without a state it says nothing certain."""
+        data = wire.TICKER.decode(message.data)
+        event_ms = happened(message.ts, frame.received_ms)
+        contract = self._contract(data.symbol, category_of(frame.url))
+        key = contract.category, contract.symbol
+        if message.type == "snapshot":
+            was = NO_TICKER
+        elif message.type == "delta":
+            was = self._tickers.get(key, NO_TICKER)
+            if was is NO_TICKER or was.owner not in ("", frame.connection):
+                return ()
+        else:
+            raise ValueError(f"type is {message.type!r}, expected 'snapshot' or 'delta'")
+        now = overlaid(data, was, frame.connection, event_ms)
+        _keep(self._tickers, key, now)
+        return ticker_facts(data, now, contract, Seen(event_ms, frame.received_ms, Channel.STREAM))
+
+    def _answered(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
+        if message.retCode != 0:
+            raise ValueError(f"retCode is {message.retCode} ({message.retMsg[:100]!r}), expected 0")
+        event_ms = happened(message.time, frame.received_ms)
+        endpoint = urlsplit(frame.url.removeprefix("GET ")).path
+        if endpoint not in SHAPES:
+            endpoint = _shape(message)
+        if endpoint == TICKERS:
+            return self._all_tickers(message, event_ms, frame)
+        if endpoint == INSTRUMENTS:
+            return self._new_instruments(message, event_ms, frame)
+        if endpoint == OPEN_INTEREST:
+            return self._past_open_interest(message, frame)
+        return self._past_funding(message, frame)
+
+    def _all_tickers(self, message: wire.Message, event_ms: int, frame: Frame) -> list[Fact]:
+        """Complete rows: each replaces the state unless a socket has shown something newer."""
+        result = wire.TICKERS.decode(message.result)
+        category = _category(frame.url, result.category)
+        seen = Seen(event_ms, frame.received_ms, Channel.REST)
+        facts: list[Fact] = []
+        newer: dict[Key, TickerState] = {}
+        for row in result.rows:
+            contract = self._contract(row.symbol, category)
+            key = contract.category, contract.symbol
+            was = self._tickers.get(key, NO_TICKER)
+            if event_ms >= was.event_ms:
+                newer[key] = overlaid(row, NO_TICKER, was.owner, event_ms)
+                facts += ticker_facts(row, newer[key], contract, seen)
+        for key, now in newer.items():
+            _keep(self._tickers, key, now)
+        return facts
+
+    def _new_instruments(self, message: wire.Message, event_ms: int, frame: Frame) -> Sequence[Fact]:
+        """The type of the contract decides its category: asked by `baseCoin`, an answer mixes them."""
+        rows = wire.INSTRUMENTS.decode(message.result).rows
+        asked = [instrument_of(row, event_ms, frame.received_ms) for row in rows]
+        changed = [instrument for instrument in asked if self._is_new(instrument)]
+        self._keep_instruments(changed)
+        return changed
+
+    def _past_open_interest(self, message: wire.Message, frame: Frame) -> list[Fact]:
+        """Oldest first, as facts come; without a mark price of that time."""
+        result = wire.OPEN_INTEREST.decode(message.result)
+        contract = self._contract(result.symbol, _category(frame.url, result.category))
+        facts: list[Fact] = []
+        for row in reversed(result.rows):
+            printed = one_side(row)
+            if printed is not None:
+                seen = Seen(happened(row.timestamp, frame.received_ms), frame.received_ms, Channel.REST)
+                facts.append(open_interest(printed, None, contract, seen))
+        return facts
+
+    def _past_funding(self, message: wire.Message, frame: Frame) -> list[Fact]:
+        """Oldest first; the answer has no interval, so it is the one that the instrument has now."""
+        result = wire.FUNDING.decode(message.result)
+        category = _category(frame.url, result.category)
+        facts: list[Fact] = []
+        for row in reversed(result.rows):
+            contract = self._contract(row.symbol, category)
+            seen = Seen(happened(row.fundingRateTimestamp, frame.received_ms), frame.received_ms, Channel.REST)
+            hours = contract.interval_hours
+            facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
+        return facts
+
+    def _contract(self, symbol: str, category: Category | None) -> Contract:
+        if category:
+            return self._contracts.get((category, symbol)) or guessed(category, symbol)
+        known = self._contracts.get(("linear", symbol)) or self._contracts.get(("inverse", symbol))
+        return known or guessed(None, symbol)
+
+    def _is_new(self, instrument: Instrument) -> bool:
+        contract = proven(instrument)
+        known = self._instruments.get((contract.category, contract.symbol))
+        if known is None:
+            return True
+        times = {"event_ms": known.event_ms, "received_ms": known.received_ms, "valid_from_ms": known.valid_from_ms}
+        return msgspec.structs.replace(instrument, **times) != known
+
+    def _keep_instruments(self, instruments: Sequence[Instrument]) -> None:
+        for instrument in instruments:
+            contract = proven(instrument)
+            key = contract.category, contract.symbol
+            _keep(self._instruments, key, instrument)
+            _keep(self._contracts, key, contract)
+
+
+def _category(url: str, said: str) -> Category | None:
+    """Return what the request asked for, else what the answer says of itself."""
+    return category_of(url) or (checked_category(said) if said else None)
+
+
+def _shape(message: wire.Message) -> str:
+    """Return the endpoint whose rows look like these, or raise ValueError."""
+    rows = wire.ROWS.decode(message.result).rows
+    fitting = [endpoint for endpoint, fields in SHAPES.items() if rows and fields <= rows[0].keys()]
+    if len(fitting) != 1:
+        raise ValueError(f"the request is not known and rows fit {fitting or 'none'}, expected one of {list(SHAPES)}")
+    return fitting[0]
+
+
+def _channel(frame: Frame) -> str:
+    """Return the topic without its symbol, or the endpoint, as far as a frame that may be damaged tells."""
+    if topic := TOPIC.search(frame.payload, 0, 4_096):
+        return topic[1].decode()
+    return frame.url.partition("?")[0].rpartition("/v5/")[2][:64] if frame.url.startswith("GET ") else ""
+
+
+def _keep(kept: dict[K, V], key: K, value: V) -> None:
+    kept[key] = value
+    if len(kept) > SYMBOLS_MAX:
+        del kept[next(iter(kept))]

@@ -1,0 +1,110 @@
+"""Which contract a Bybit symbol names: proven by its instrument, else as much as its grammar tells."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from processors.normalize.bybit_wire import InstrumentRow
+from schemas.assets import asset_of, counts_as_usd
+from schemas.records import ContractKind, Instrument, NativeUnit
+
+Category = Literal["linear", "inverse"]
+
+# BTCUSDT, BTCUSDT-21FEB25, BTCPERP (USDC), BTC-24MAR23 (USDC)
+LINEAR = re.compile(r"(\w+?)(?:(?:USDT|PERP)|(?:USDT)?-\d{1,2}[A-Z]{3}\d{2})")
+# BTCUSD, BTCUSDH23
+INVERSE = re.compile(r"(\w+?)USD(?:[HMUZ]\d{2})?")
+GRAMMAR: dict[Category, re.Pattern[str]] = {"linear": LINEAR, "inverse": INVERSE}
+
+
+class Contract(NamedTuple):
+    """What the mapping needs to know of a contract."""
+
+    category: Category
+    symbol: str
+    asset: str
+    scale: int  # coins of the asset in one base coin
+    is_usd_quoted: bool  # proven
+    interval_hours: float | None = None  # of funding
+
+    @property
+    def is_inverse(self) -> bool:
+        """Quantities are US dollars, one dollar a contract; else they are base coins."""
+        return self.category == "inverse"
+
+    @property
+    def unit(self) -> NativeUnit:
+        """Of a printed quantity."""
+        return NativeUnit.USD if self.is_inverse else NativeUnit.BASE
+
+
+@lru_cache(1_024)
+def category_of(url: str) -> Category | None:
+    """Return what the path of a socket or the query of a request says; the host says nothing."""
+    parts = urlsplit(url.removeprefix("GET "))
+    _, public, said = parts.path.rpartition("/v5/public/")
+    if not public:
+        said = parse_qs(parts.query).get("category", [""])[0]
+    return checked_category(said) if said else None
+
+
+def checked_category(said: str) -> Category:
+    """Return the category, or raise ValueError for one that is none of derivatives."""
+    if said not in GRAMMAR:
+        raise ValueError(f"category is {said!r}, expected 'linear' or 'inverse'")
+    return said
+
+
+@lru_cache(16_384)
+def guessed(category: Category | None, symbol: str) -> Contract:
+    """Return what the grammar of symbols tells, or raise ValueError."""
+    for possible in [category] if category else GRAMMAR:
+        if found := GRAMMAR[possible].fullmatch(symbol):
+            asset, scale = asset_of(found[1])
+            return Contract(possible, symbol, asset, scale, is_usd_quoted=False)
+    raise ValueError(
+        f"symbol is {symbol!r}, expected one of {category or 'linear or inverse'}, or its instrument first"
+    )
+
+
+def proven(instrument: Instrument) -> Contract:
+    """Return the contract of an instrument."""
+    return Contract(
+        "inverse" if instrument.kind is ContractKind.INVERSE else "linear",
+        instrument.symbol,
+        instrument.asset,
+        instrument.scale,
+        counts_as_usd(instrument.quote),
+        instrument.funding_interval_hours,
+    )
+
+
+def instrument_of(row: InstrumentRow, event_ms: int, received_ms: int) -> Instrument:
+    """Bybit has no multiplier: one linear quantity is a base coin, one inverse quantity a US dollar."""
+    is_inverse = row.contractType.startswith("Inverse")
+    asset, scale = asset_of(row.baseCoin)
+    return Instrument(
+        exchange="bybit",
+        symbol=row.symbol,
+        asset=asset,
+        event_ms=event_ms,
+        received_ms=received_ms,
+        kind=ContractKind.INVERSE if is_inverse else ContractKind.LINEAR,
+        base=row.baseCoin,
+        quote=row.quoteCoin,
+        settle=row.settleCoin,
+        scale=scale,
+        multiplier=1.0,
+        multiplier_unit=NativeUnit.USD if is_inverse else NativeUnit.BASE,
+        is_perpetual=row.contractType.endswith("Perpetual"),
+        expiry_ms=row.deliveryTime or None,
+        tick_size=row.priceFilter.tickSize,
+        quantity_step=row.lotSizeFilter.qtyStep,
+        max_leverage=row.leverageFilter.maxLeverage,
+        funding_interval_hours=row.fundingInterval / 60 or None,
+        status=row.status,
+        valid_from_ms=event_ms,
+    )

@@ -1,0 +1,205 @@
+"""What a line of Bybit's means: side, quantity, price and clock of each, with its unit.
+
+A linear quantity is in base coins, an inverse one in US dollars. A base coin may be scaled: 1000PEPE is 1000 PEPE.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from processors.normalize import bybit_wire as wire
+from processors.normalize.bybit_contracts import Contract
+from processors.normalize.facts import Fact, Frame, Quote, Trade
+from processors.normalize.printed import Blank, Positive, happened
+from schemas.identity import liquidation_id
+from schemas.records import (
+    Channel,
+    Funding,
+    FundingKind,
+    Liquidation,
+    OpenInterest,
+    Position,
+    PriceKind,
+    QuantityKind,
+    SourceQuality,
+)
+
+EXCHANGE = "bybit"
+REVISION = 1
+HOURS_A_YEAR = 8_760
+
+# The side of the position, not of the order that closed it: `Buy` says that a long was liquidated.
+POSITIONS = {"Buy": Position.LONG, "Sell": Position.SHORT}
+
+
+class Seen(NamedTuple):
+    """When and how a fact came."""
+
+    event_ms: int
+    received_ms: int
+    channel: Channel
+
+
+class TickerState(msgspec.Struct, frozen=True, gc=False):
+    """What later deltas of a ticker build on."""
+
+    owner: str  # the connection that keeps it up to date; empty after REST alone
+    event_ms: int
+    mark: float | None  # as printed
+    rate: float | None
+    interval_hours: float | None
+    next_funding_ms: int | None
+
+
+NO_TICKER = TickerState("", 0, None, None, None, None)
+
+
+def liquidation(
+    item: wire.Print, ordinal: int, quality: SourceQuality, contract: Contract, frame: Frame
+) -> Liquidation:
+    """Bybit prints the bankruptcy price and the executed size; what the position was sold for it does not say."""
+    native_price = msgspec.convert(item.p, Positive, strict=False)
+    native_quantity = msgspec.convert(item.v, Positive, strict=False)
+    price = native_price / contract.scale
+    return Liquidation(
+        exchange=EXCHANGE,
+        symbol=item.s,
+        asset=contract.asset,
+        event_ms=happened(item.T, frame.received_ms),
+        received_ms=frame.received_ms,
+        id=liquidation_id(EXCHANGE, contract.category, item.s, item.S, item.p, item.v, str(item.T), "", ordinal),
+        position=POSITIONS[item.S],
+        price=price,
+        price_native=native_price,
+        price_kind=PriceKind.BANKRUPTCY,
+        quantity_base=_base(native_quantity, native_price, contract),
+        quantity_kind=QuantityKind.FILLED,
+        quantity_native=native_quantity,
+        native_unit=contract.unit,
+        notional_usd=_usd(native_quantity, native_price, contract),
+        source_quality=quality,
+        raw_partition=frame.partition,
+        raw_offset=frame.offset,
+        raw_index=frame.index,
+        revision=REVISION,
+    )
+
+
+def trade(item: wire.Trade, contract: Contract, received_ms: int) -> Trade:
+    """An order that walks the book prints several times, with one time, side and sequence number."""
+    return Trade(
+        item.s,
+        contract.asset,
+        happened(item.T, received_ms),
+        item.S == "Buy",
+        item.p / contract.scale,
+        _base(item.v, item.p, contract),
+        _usd(item.v, item.p, contract),
+        item.i if item.seq is UNSET else f"{item.T}{item.S}{item.seq}",
+    )
+
+
+def overlaid(data: wire.Ticker, was: TickerState, owner: str, event_ms: int) -> TickerState:
+    """Return the state with what this frame shows."""
+    return TickerState(
+        owner,
+        event_ms,
+        _shown(data.markPrice, was.mark),
+        _shown(data.fundingRate, was.rate),
+        _shown(data.fundingIntervalHour, was.interval_hours),
+        # Of a contract without funding the next time is blank, or 0 in answers of REST.
+        was.next_funding_ms if data.nextFundingTime is UNSET else data.nextFundingTime or None,
+    )
+
+
+def ticker_facts(data: wire.Ticker, now: TickerState, contract: Contract, seen: Seen) -> list[Fact]:
+    """Return a fact for each kind of field that this frame shows; `now` has the frame in it."""
+    facts: list[Fact] = []
+    prices = (_price(data.markPrice, contract), _price(data.indexPrice, contract), _price(data.lastPrice, contract))
+    if prices != (None, None, None):
+        facts.append(Quote(contract.symbol, contract.asset, seen.event_ms, *prices))
+    printed = one_side(data)
+    if printed is not None:
+        facts.append(open_interest(printed, now.mark, contract, seen))
+    shows_funding = not (data.fundingRate is data.nextFundingTime is data.fundingIntervalHour is UNSET)
+    if shows_funding and now.rate is not None:
+        hours = now.interval_hours or contract.interval_hours
+        facts.append(funding(now.rate, hours, now.next_funding_ms, FundingKind.PREDICTED, contract, seen))
+    return facts
+
+
+def one_side(row: wire.Ticker | wire.OpenInterestRow) -> float | None:
+    """Return the open interest of one side, as printed or half of that of both; None where the row shows none."""
+    if isinstance(row.singleOpenInterest, float):
+        return row.singleOpenInterest
+    if isinstance(row.openInterest, float):
+        return row.openInterest / 2
+    return None
+
+
+def open_interest(printed: float, native_mark: float | None, contract: Contract, seen: Seen) -> OpenInterest:
+    """`printed`: of one side, in base coins or, if inverse, in US dollars. The mark price leads to the other unit."""
+    if native_mark is not None:
+        base, usd = _base(printed, native_mark, contract), _usd(printed, native_mark, contract)
+    elif contract.is_inverse:
+        base, usd = None, printed
+    else:
+        base, usd = printed * contract.scale, None
+    return OpenInterest(
+        exchange=EXCHANGE,
+        symbol=contract.symbol,
+        asset=contract.asset,
+        event_ms=seen.event_ms,
+        received_ms=seen.received_ms,
+        open_interest_base=base,
+        open_interest_usd=usd,
+        open_interest_native=printed,
+        native_unit=contract.unit,
+        channel=seen.channel,
+    )
+
+
+def funding(
+    rate: float, hours: float | None, next_ms: int | None, kind: FundingKind, contract: Contract, seen: Seen
+) -> Funding:
+    """`rate`: fraction of the notional per interval of `hours`."""
+    return Funding(
+        exchange=EXCHANGE,
+        symbol=contract.symbol,
+        asset=contract.asset,
+        event_ms=seen.event_ms,
+        received_ms=seen.received_ms,
+        rate=rate,
+        interval_hours=hours,
+        rate_8h=rate * 8 / hours if hours else None,
+        rate_year=rate * HOURS_A_YEAR / hours if hours else None,
+        kind=kind,
+        next_funding_ms=next_ms,
+        channel=seen.channel,
+    )
+
+
+def _shown(printed: float | Blank | UnsetType, was: float | None) -> float | None:
+    if isinstance(printed, float):
+        return printed
+    return was if printed is UNSET else None
+
+
+def _price(printed: float | Blank | UnsetType, contract: Contract) -> float | None:
+    return printed / contract.scale if isinstance(printed, float) else None
+
+
+def _base(quantity: float, native_price: float, contract: Contract) -> float:
+    """Return coins of the asset; both arguments as printed."""
+    base_coins = quantity / native_price if contract.is_inverse else quantity
+    return base_coins * contract.scale
+
+
+def _usd(quantity: float, native_price: float, contract: Contract) -> float | None:
+    """Return US dollars, None until the instrument proves what a linear contract is quoted in."""
+    if contract.is_inverse:
+        return quantity
+    return quantity * native_price if contract.is_usd_quoted else None

@@ -1,0 +1,30 @@
+"""What exchanges print, as types for msgspec: a number that no market could show makes the frame a bad one.
+
+Exchanges print most numbers as text, so decode with `strict=False`; msgspec then takes exactly the number literals of
+JSON (no NaN, Infinity, blanks or underscores), as text or bare.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+SMALLEST, LARGEST = 1e-18, 1e18  # far outside of any market, and close enough that products and ratios stay finite
+EARLIEST_MS = 1_400_000_000_000  # 2014: older than any frame; catches seconds and microseconds
+LATEST_MS = 4_102_444_800_000  # 2100
+AHEAD_MS = 60_000  # an exchange's clock may run that far ahead of ours
+
+Positive = Annotated[float, Meta(ge=SMALLEST, le=LARGEST)]  # a price, or a quantity of something that happened
+Amount = Annotated[float, Meta(ge=0, le=LARGEST)]  # an open interest: zero is a value
+Rate = Annotated[float, Meta(ge=-100, le=100)]
+Milliseconds = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f]+$")]  # a symbol or a coin
+Blank = Literal[""]  # the exchange says: no value
+
+
+def happened(event_ms: int, received_ms: int) -> int:
+    """Return the event time, or raise ValueError where it is no moment that can have happened yet."""
+    if not EARLIEST_MS <= event_ms <= received_ms + AHEAD_MS:
+        raise ValueError(f"time is {event_ms}, expected milliseconds, at most {AHEAD_MS} after {received_ms}")
+    return event_ms
