@@ -1,0 +1,1 @@
+"""One module per exchange: how it prints the market, and how one talks to it."""

@@ -1,0 +1,50 @@
+"""The file of truth: every liquidation that an exchange made, written before it is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from schemas.records import Position
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """One liquidation. `price` and `quantity` are the texts that the exchange prints."""
+
+    exchange: str
+    category: str  # the exchange's own word for the market
+    symbol: str
+    asset: str
+    position: Position  # the position that was closed
+    price: str
+    quantity: str
+    event_ms: int
+    sent_ns: int  # when its frame was handed to the sockets; 0: nobody was subscribed
+    quantity_base: float  # coins of the asset
+    notional_usd: float  # US dollars at `price`
+
+
+class Truth:
+    """Appends lines of JSON. A line is with the operating system before `write` returns, so kill -9 takes none away."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = path.open("ab", buffering=0) if path else None
+
+    def write(self, known: list[Known]) -> None:
+        """Append liquidations of which the exchange is about to tell."""
+        if self._file and known:
+            self._file.write(b"".join(_encode(one) + b"\n" for one in known))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file:
+            self._file.close()
