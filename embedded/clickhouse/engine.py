@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from enum import Enum, auto
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,14 +15,6 @@ from chdb.state.sqlitelike import Connection
 from embedded.clickhouse.native import Block, split_blocks
 from embedded.clickhouse.refusal import NOT_ENOUGH_SPACE, Refused
 from embedded.clickhouse.statements import quoted
-
-
-class Kind(Enum):
-    """What a statement may do."""
-
-    READ_ONLY = auto()
-    MUTATING = auto()
-    CONTROL = auto()
 
 
 class Engine:
@@ -61,10 +52,10 @@ class Engine:
         finally:
             chunks.close()  # type: ignore[no-untyped-call]  # chdb left it without types
 
-    def classify(self, sql: str) -> tuple[Kind, int]:
-        """What the statements of a text may do, and how many there are. A text that does not parse is CONTROL."""
+    def classify(self, sql: str) -> tuple[bool, int]:
+        """Whether a text can change nothing, and how many statements it has."""
         facts = self._connection._conn.classify_query(sql)  # chdb's Connection does not hand it on
-        return Kind[facts["query_class"].name], facts["statement_count"]
+        return facts["query_class"].name == "READ_ONLY", facts["statement_count"]
 
     def kill(self, tag: str) -> None:
         """Ends the queries whose connection has this tag as `log_comment`, soon."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from embedded.clickhouse.engine import Engine, Kind
+from embedded.clickhouse.engine import Engine
 from embedded.clickhouse.native import Block, header
 from embedded.clickhouse.reader import Malformed
 from embedded.clickhouse.refusal import NOT_IMPLEMENTED, READONLY, SYNTAX_ERROR, LostWrites, Refused
@@ -107,29 +107,26 @@ class Execution:
     # Statements whose answer is rows.
 
     def _statement(self, sql: str, tokens: list[Word]) -> None:
-        kind, statements = self._engine.classify(sql)
-        self._check(sql, tokens, kind, statements)
+        reads_only, statements = self._engine.classify(sql)
         streamed = first_word(tokens) in STREAMED
+        if statements > 1:
+            raise Refused(SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
+        if streamed and not reads_only and INTO_OUTFILE.search(sql):
+            raise Refused(NOT_IMPLEMENTED, "INTO OUTFILE is for the client to do, not for this server")
+        may_change = not reads_only and first_word(tokens) != "USE"
+        if self._readonly and (may_change or touches_files(tokens)):
+            raise Refused(READONLY, "Cannot execute query in readonly mode")
         with self._running.query():
-            if streamed:
-                with self._engine.stream(sql) as blocks:
-                    sent = self._send(blocks)
-            else:
-                sent = self._send(self._engine.blocks(sql))
-        if kind is not Kind.READ_ONLY:
+            sent = self._stream(sql) if streamed else self._send(self._engine.blocks(sql))
+        if not reads_only:
             self._check_writes()
         elif not sent.blocks and not self._running.cancelled:
             self._wire.send_block(header(self._describe(sql, streamed)))
         self._wire.send_profile(sent.rows, sent.blocks, sent.size)
 
-    def _check(self, sql: str, tokens: list[Word], kind: Kind, statements: int) -> None:
-        if statements > 1:
-            raise Refused(SYNTAX_ERROR, "Syntax error (Multi-statements are not allowed)")
-        if kind is Kind.CONTROL and INTO_OUTFILE.search(sql):
-            raise Refused(NOT_IMPLEMENTED, "INTO OUTFILE is for the client to do, not for this server")
-        may_change = kind is not Kind.READ_ONLY and first_word(tokens) != "USE"
-        if self._readonly and (may_change or touches_files(tokens)):
-            raise Refused(READONLY, "Cannot execute query in readonly mode")
+    def _stream(self, sql: str) -> Sent:
+        with self._engine.stream(sql) as blocks:
+            return self._send(blocks)
 
     def _send(self, blocks: Iterable[Block]) -> Sent:
         sent = Sent()

@@ -43,10 +43,7 @@ class Listener:
         while not ended.is_set():
             if select.select([self._sock], [], [], TICK_S)[0]:
                 self._admit(self._sock.accept()[0])
-            for session, thread in list(self._sessions.items()):
-                session.cancel_if_abandoned(self._admin)
-                if not thread.is_alive():
-                    del self._sessions[session]
+            self._look_after_sessions()
             if time.monotonic() > check_writes_at:
                 check_writes_at = time.monotonic() + CHECK_WRITES_S
                 if self._admin.has_lost_writes():  # by a merge, say
@@ -61,10 +58,18 @@ class Listener:
         session = Session(sock, f"session-{next(self._numbers)}", self._users, self._connect, self._lost_writes.set)
         if len(self._sessions) >= self._max_clients:
             session.refuse(Refused(TOO_MANY_CLIENTS, f"Too many clients, at most {self._max_clients}"))
-            sock.close()
+            session.close()
             return
         self._sessions[session] = threading.Thread(target=session.serve, daemon=True)
         self._sessions[session].start()
+
+    def _look_after_sessions(self) -> None:
+        for session, thread in list(self._sessions.items()):
+            if thread.is_alive():
+                session.cancel_if_abandoned(self._admin)
+            else:
+                session.close()
+                del self._sessions[session]
 
     def _reload(self) -> None:
         """The engine holds parts that the disk has only in pieces. Read anew, it leaves those out, and merges
@@ -81,6 +86,7 @@ class Listener:
         for session, thread in self._sessions.items():
             thread.join(PATIENCE_S)
             if thread.is_alive():
-                raise RuntimeError(f"{session} did not end within {PATIENCE_S:.0f} s")
+                raise RuntimeError(f"a session did not end within {PATIENCE_S:.0f} s")
+            session.close()
         self._sessions.clear()
         self._admin.close()

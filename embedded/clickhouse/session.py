@@ -67,8 +67,11 @@ class Session:
     def end(self, admin: Engine) -> None:
         """Ends the running query and the connection."""
         self._running.cancel(admin)
-        with suppress(OSError):  # the client was quicker
-            self._wire.sock.shutdown(socket.SHUT_RDWR)
+        self._hang_up()
+
+    def close(self) -> None:
+        """After `serve` has returned: before, this socket's number might already be another one's."""
+        self._wire.sock.close()
 
     def refuse(self, error: Exception) -> None:
         """Tells the client why, if it is still there."""
@@ -88,6 +91,9 @@ class Session:
             execution = Execution(engine, self._wire, self._running, user.readonly)
             while True:
                 self._packet(execution)
+        except LostWrites as e:
+            self.refuse(e)
+            self._on_lost_writes()
         except Refused as e:
             self.refuse(e)
         except (Malformed, RecursionError, ValueError) as e:  # the latter: types nested without end, wrong numbers
@@ -97,6 +103,7 @@ class Session:
             log.debug("%s: gone (%r)", self._tag, e)
         finally:
             engine.close()
+            self._hang_up()
 
     def _packet(self, execution: Execution) -> None:
         packet = self._wire.packet(None, PACKET_TIMEOUT_S)
@@ -119,7 +126,6 @@ class Session:
         except Cancelled:
             pass
         except LostWrites:
-            self._on_lost_writes()
             raise
         except (ChdbError, Refused) as e:
             if not self._running.cancelled:
@@ -169,3 +175,7 @@ class Session:
                 self._wire.send_progress(rows, size, total)
             except OSError:  # the client is gone; the query notices when it sends
                 self._running.cancelled = True
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):  # the client was quicker
+            self._wire.sock.shutdown(socket.SHUT_RDWR)
