@@ -61,18 +61,20 @@ def verified(cache: Path, on_progress: Callable[[str], None]) -> list[Path]:
 
 def _fetch(jars: list[Jar], cache: Path, on_progress: Callable[[str], None]) -> None:
     """Download aside, check, then rename: an interrupted start, or two at once, leave only whole jars."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as aside:
-        maven = MavenContext(repo_cache=Path(aside), remote_repos=_repositories())
-        for number, jar in enumerate(jars, start=1):
-            on_progress(f"Kafka: fetching jar {number} of {len(jars)}, {jar.name}")
-            try:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as aside:
+            maven = MavenContext(repo_cache=Path(aside), remote_repos=_repositories())
+            for number, jar in enumerate(jars, start=1):
+                on_progress(f"Kafka: fetching jar {number} of {len(jars)}, {jar.name}")
                 file = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
-            except (OSError, RuntimeError) as error:  # no network; and jgo's word for: not found
-                raise CannotStart(f"cannot fetch {jar.name}: {error}: go online once, or copy it to {cache}") from error
-            if _sha256(file) != jar.sha256:
-                raise CannotStart(f"{jar.name} came with another SHA-256 than {LOCK.name}: check jgo's repositories")
-            file.replace(cache / jar.name)
+                if _sha256(file) != jar.sha256:
+                    raise CannotStart(
+                        f"{jar.name} came with another SHA-256 than {LOCK.name}: check jgo's repositories"
+                    )
+                file.replace(cache / jar.name)
+    except (OSError, RuntimeError) as error:  # no network, no room; RuntimeError is jgo's "not found"
+        raise CannotStart(f"cannot fetch jars into {cache}: go online once, or copy them there ({error})") from error
 
 
 def _repositories() -> dict[str, str]:

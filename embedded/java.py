@@ -47,7 +47,7 @@ class Runtime:
         identity = f"{java.resolve()} {java.stat().st_mtime_ns} {class_path}"
         return cls(java, class_path, cache / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.aot")
 
-    def command(self, heap_mb: int, draft: Path | None = None) -> list[str]:
+    def command(self, heap_mb: int, draft: str | None = None) -> list[str]:
         """Everything but the class to run; with `draft`, the run leaves a draft of the archive if there is none."""
         archive = ["-XX:+IgnoreUnrecognizedVMOptions"]
         if self.archive.exists():
@@ -61,6 +61,8 @@ class Runtime:
         if draft.exists():
             aside = self.archive.with_suffix(f".{os.getpid()}")
             shutil.move(draft, aside)
+            for old in self.archive.parent.glob("*.aot"):  # of a Java that was replaced, 60 MiB each
+                old.unlink(missing_ok=True)
             aside.replace(self.archive)
 
 
@@ -80,7 +82,7 @@ def _checked(java: Path) -> Path:
         answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     except OSError as error:
         raise CannotStart(f"JAVA_HOME: cannot run {java} ({error.strerror}): correct it or unset it") from error
-    version = re.search(r'version "(\d+)', answer)  # "17.0.15", "25"; Java 8 called itself "1.8.0_392"
+    version = re.search(r'version "(?:1\.)?(\d+)', answer)  # "17.0.15", "25"; Java 8 says "1.8.0_392"
     if not version or int(version[1]) < OLDEST:
         found = f"Java {version[1]}" if version else "no Java"
         raise CannotStart(f"JAVA_HOME: {java} is {found}, Kafka needs {OLDEST} or newer: correct it or unset it")

@@ -19,6 +19,7 @@ STARTED = b"Kafka Server started"  # its last step: the broker is registered, un
 CLEAN_EXITS = (0, 143)  # Java ends a clean stop on SIGTERM with 128 + 15
 STOP_PATIENCE_S = 60.0  # the first stop on a machine writes the class archive, which takes some seconds
 SMALLEST_DISK_MIB = 256
+DRAFT = "classes.aot"
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",  # says STARTED
@@ -43,6 +44,8 @@ class Broker:
 
     It ends with this process, and on Linux also with the thread that called `start`.
     """
+
+    _runtime: Runtime  # of the last start
 
     def __init__(
         self,
@@ -89,10 +92,6 @@ class Broker:
         """What the broker said since its last start; `broker.log.1` beside it is from the start before."""
         return self.directory / "broker.log"
 
-    @property
-    def _draft(self) -> Path:
-        return self.directory / "classes.aot"
-
     def start(self) -> Self:
         """Return when topics can be created. Raises CannotStart, with a message that says what to do."""
         if self.running:
@@ -102,8 +101,8 @@ class Broker:
             with self._claim_directory() as claim:
                 self._check_room_and_port()
                 self._prepare_directory()
-                self._format(self._runtime)
-                self._launch(self._runtime, claim)
+                self._format()
+                self._launch(claim)
             self._wait_until_started()
         except BaseException:
             self.stop()
@@ -117,7 +116,7 @@ class Broker:
             code = processes.terminate(self._process, STOP_PATIENCE_S)
             if code not in CLEAN_EXITS:
                 self._say(f"Kafka: exit code {code} at its stop, see {self.log}")
-            self._runtime.keep(self._draft)
+            self._runtime.keep(self.directory / DRAFT)
         self._process = None
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -159,12 +158,10 @@ class Broker:
         (self.directory / "tmp").mkdir()
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
-        ours = kafka_properties.server_properties(
-            self.directory / "data", self.port, processes.free_port(), self._retention_bytes
-        )
+        ours = kafka_properties.server_properties(self.port, processes.free_port(), self._retention_bytes)
         kafka_properties.write(ours | self._properties, self.directory / "server.properties")
 
-    def _format(self, runtime: Runtime) -> None:
+    def _format(self) -> None:
         """Let Kafka's own tool write the ids of a new node and its feature levels (meta.properties last, and whole).
 
         The ids alone would be two lines of text, but a node without the levels refuses the new group protocol, KIP-848.
@@ -174,22 +171,18 @@ class Broker:
         self._say(f"Kafka: preparing {self.directory}")
         cluster_id = secrets.token_hex(11)  # 22 characters that read as base64, none of them a dash
         tool = [*LOGGING, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties"]
+        command = [*self._runtime.command(self._heap_mb), *tool]
         with self.log.open("ab") as output:
-            done = subprocess.run(
-                [*runtime.command(self._heap_mb), *tool], cwd=self.directory, stdout=output, stderr=output, check=False
-            )
+            done = subprocess.run(command, cwd=self.directory, stdout=output, stderr=output, check=False)
         if done.returncode != 0:
             raise CannotStart(f"Kafka cannot prepare {self.directory}:\n{processes.last_lines(self.log)}")
 
-    def _launch(self, runtime: Runtime, claim: IO[str]) -> None:
+    def _launch(self, claim: IO[str]) -> None:
         self._say(f"Kafka: starting on {self.bootstrap}")
         server = [*LOGGING, "-Djava.io.tmpdir=tmp", "kafka.Kafka", "server.properties"]
-        self._process = processes.spawn(
-            [*runtime.command(self._heap_mb, self._draft), *server],
-            directory=self.directory,
-            log=self.log,
-            inherit=[claim.fileno()],
-        )
+        command = [*self._runtime.command(self._heap_mb, draft=DRAFT), *server]
+        inherit = [claim.fileno()]
+        self._process = processes.spawn(command, directory=self.directory, log=self.log, inherit=inherit)
         processes.sign(claim, self._process.pid)
 
     def _wait_until_started(self) -> None:

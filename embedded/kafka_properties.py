@@ -9,6 +9,7 @@ MAX_MESSAGE_BYTES = 2 * MIB
 _FIXED = {
     "process.roles": "broker,controller",
     "node.id": "1",
+    "log.dirs": "data",  # in the broker's working directory, whose own name may hold a comma
     "controller.listener.names": "CONTROLLER",
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     # Topics are declared; a misspelt name is an error, not a new topic.
@@ -43,11 +44,10 @@ _FIXED = {
 }
 
 
-def server_properties(data: Path, port: int, controller_port: int, retention_bytes: int) -> dict[str, str]:
+def server_properties(port: int, controller_port: int, retention_bytes: int) -> dict[str, str]:
     """All server properties of a broker that keeps up to `retention_bytes`, and one segment more, of each partition."""
     segment_bytes = min(max(retention_bytes // 4, 2 * MAX_MESSAGE_BYTES), 64 * MIB)  # only whole segments are deleted
     return _FIXED | {
-        "log.dirs": str(data),
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "log.retention.bytes": str(retention_bytes),

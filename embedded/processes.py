@@ -15,7 +15,7 @@ TIED = Path(__file__).with_name("tied.py")
 LOCK_PATIENCE_S = 5.0  # a server whose parent was killed still needs a moment to end
 
 
-class CannotStart(RuntimeError):
+class CannotStart(Exception):
     """A server cannot run as asked; the message says why and what to do."""
 
 
@@ -80,13 +80,13 @@ def free_port() -> int:
             return port
 
 
-def lock(directory: Path, patience_s: float = LOCK_PATIENCE_S) -> IO[str]:
+def lock(directory: Path) -> IO[str]:
     """Claim a directory for one server. The claim lasts until everybody who inherited the file is gone.
 
     Hand `fileno()` to the child, then sign with `sign()`. Raises CannotStart when another server holds the directory.
     """
     file = (directory / "lock").open("a+")
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + LOCK_PATIENCE_S
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,6 +107,7 @@ def sign(claim: IO[str], pid: int) -> None:
         claim.write(str(pid))
 
 
-def last_lines(log: Path, count: int = 12) -> str:
-    """The end of a log, for an error message."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
+def last_lines(log: Path, count: int = 10) -> str:
+    """The end of a log for an error message, without the frames of Java's stack traces, which would fill it."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("\tat ")]
+    return "\n".join(lines[-count:])
