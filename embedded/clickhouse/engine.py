@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,11 @@ class Engine:
         part. Its counter is the only trace, so whoever wrote must ask before telling a client that all is well.
         """
         return self._failed_writes() != self._failed_before
+
+    def remove_broken_parts(self) -> None:
+        """Frees the room of parts that were left out when the tables were opened."""
+        for (path,) in self.rows("SELECT path FROM system.detached_parts WHERE reason = 'broken-on-start'"):
+            shutil.rmtree(path)
 
     def _failed_writes(self) -> int:
         found = self.rows("SELECT value FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'")

@@ -41,15 +41,16 @@ class Listener:
         """Returns soon after `ended` is set, with the engine closed."""
         check_writes_at = 0.0
         while not ended.is_set():
-            if select.select([self._sock], [], [], TICK_S)[0]:
+            arrived = select.select([self._sock], [], [], TICK_S)[0]
+            if self._lost_writes.is_set():
+                self._reload()
+            if arrived:
                 self._admit(self._sock.accept()[0])
             self._look_after_sessions()
             if time.monotonic() > check_writes_at:
                 check_writes_at = time.monotonic() + CHECK_WRITES_S
-                if self._admin.has_lost_writes():  # by a merge, say
+                if self._admin.has_lost_writes():  # by a merge, say: sessions report their own
                     self._lost_writes.set()
-            if self._lost_writes.is_set():
-                self._reload()
         self._sock.close()
         self._close()
 
@@ -72,12 +73,16 @@ class Listener:
                 del self._sessions[session]
 
     def _reload(self) -> None:
-        """The engine holds parts that the disk has only in pieces. Read anew, it leaves those out, and merges
-        that failed are undone, since what they merged still lies there for some minutes."""
-        log.warning("the engine failed to write to its files; reloading what is on the disk")
+        """Goes back to what is on the disk, where the engine's memory is ahead of it.
+
+        A part that is there only in pieces is left out when the engine opens its tables, and what a failed merge had
+        merged still lies there for some minutes and counts again. So nothing that was acknowledged is lost.
+        """
+        log.warning("the engine failed to write to its files: reloading what is on the disk")
         self._close()
         self._lost_writes.clear()
         self._admin = self._connect()
+        self._admin.remove_broken_parts()
 
     def _close(self) -> None:
         """The engine ends with its last connection, which must be ours: sessions first."""

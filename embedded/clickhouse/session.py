@@ -52,6 +52,7 @@ class Session:
         self._connect = connect
         self._on_lost_writes = on_lost_writes
         self._running = Running(tag)
+        self._leaving = False  # its client is being told why
         self._progress = [0, 0, 0]
 
     def cancel_if_abandoned(self, admin: Engine) -> None:
@@ -67,7 +68,8 @@ class Session:
     def end(self, admin: Engine) -> None:
         """Ends the running query and the connection."""
         self._running.cancel(admin)
-        self._hang_up()
+        if not self._leaving:
+            self._hang_up()
 
     def close(self) -> None:
         """After `serve` has returned: before, this socket's number might already be another one's."""
@@ -92,8 +94,9 @@ class Session:
             while True:
                 self._packet(execution)
         except LostWrites as e:
+            self._leaving = True
+            self._on_lost_writes()  # first: a client that comes back at once must find the reloaded engine
             self.refuse(e)
-            self._on_lost_writes()
         except Refused as e:
             self.refuse(e)
         except (Malformed, RecursionError, ValueError) as e:  # the latter: types nested without end, wrong numbers
