@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]  # it has no types
+from aiokafka.errors import KafkaError
 
 BEAT_S = 1.0
 ANSWER_LIMIT_S = 10.0

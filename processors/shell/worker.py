@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from schemas.topics import full_name
 
 from ..processor import Processor
-from .app import create_app, watch
+from . import app, drain, transport
 from .connection import Client, Unreachable, WrongTopics, check_topics
 from .lanes import Lanes
 from .metrics import StageMetrics
@@ -25,7 +25,7 @@ from .warm_up import warm_up
 
 EXIT_WRONG = 1
 EXIT_UNREACHABLE = 4
-CHATTY = ("faust", "mode", "aiokafka")  # pages at every rebalance
+CHATTY = ("faust", "mode", "aiokafka", *(module.__name__ for module in (app, drain, transport)))  # pages a rebalance
 SOAKED = Tuning()
 log = logging.getLogger(__name__)
 
@@ -54,15 +54,17 @@ def run_worker(
     _check(client, list(read.values()), list(write.values()), state)
     outbox, store = Outbox(client, write), StateTopic(client, state)
     lanes = Lanes(make, read, outbox, store, partial(warm_up, client), tuning)
-    app = create_app(
+    made = app.create_app(
         f"{prefix}{name}", lanes, outbox, list(read.values()), client=client, instance=instance, tuning=tuning
     )
     if health_file:
-        watch(app, health_file, tuning.patience_s)
+        app.watch(made, health_file, tuning.patience_s)
     REGISTRY.register(StageMetrics(name, lanes, outbox))
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False).execute_from_commandline()
+    worker = faust.Worker(made, quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.spinner = None  # it would write to the terminal
+    worker.execute_from_commandline()
     raise SystemExit(EXIT_WRONG)
 
 

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,13 +38,11 @@ class Stage:
     random: random.Random = field(default_factory=lambda: random.Random(1))
 
     def create_topics(self) -> None:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
         names = [full_name(self.prefix, name) for name in (*self.inputs, "out")]
-        topics = [NewTopic(name, self.partitions, 1) for name in names]
-        compact = {"cleanup.policy": "compact"}
-        topics.append(NewTopic(full_name(self.prefix, "state.digest"), self.partitions, 1, config=compact))
-        for future in admin.create_topics(topics).values():
-            future.result(LIMIT_S)
+        create_topics(self.bootstrap, dict.fromkeys(names, self.partitions))
+        create_topics(
+            self.bootstrap, {full_name(self.prefix, "state.digest"): self.partitions}, {"cleanup.policy": "compact"}
+        )
 
     def produce(self, count: int, special: bytes | None = None) -> None:
         """Append records to all inputs and partitions, the inputs at unequal rates; then one to each, all in time."""
@@ -109,7 +107,7 @@ class Stage:
         return all(set(want[lane]) <= set(got[lane]) for lane in want)
 
     def verify(self) -> int:
-        """Raise unless exactly the expected outputs are there, first appearances in order; return how many are repeats."""
+        """Raise unless exactly the expected outputs are there, in order; return how many were repeated."""
         repeats = 0
         want, got = self.expected(), self.outputs()
         for lane, outputs in got.items():
@@ -118,22 +116,40 @@ class Stage:
         return repeats
 
     def _log(self, name: str) -> Iterator[Message]:
-        settings = {"group.id": "none", "enable.auto.commit": False, "enable.partition.eof": True}
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, **settings, "fetch.wait.max.ms": 10})
-        try:
-            topic, open_partitions = full_name(self.prefix, name), set(range(self.partitions))
-            consumer.assign([TopicPartition(topic, n, 0) for n in open_partitions])
-            deadline = time.monotonic() + LIMIT_S
-            while open_partitions:
-                assert time.monotonic() < deadline, f"{topic} not read"
-                for message in consumer.consume(500, 0.2):
-                    error = message.error()
-                    if error is None:
-                        yield message
-                    elif error.code() == KafkaError._PARTITION_EOF:
-                        open_partitions.discard(message.partition() or 0)
-        finally:
-            consumer.close()
+        return read_log(self.bootstrap, full_name(self.prefix, name), self.partitions)
+
+
+def create_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None) -> None:
+    """Create topics by name with their numbers of partitions; records of any age stay."""
+    settings = {"retention.ms": "-1", **(config or {})}
+    topics = [NewTopic(name, count, 1, config=settings) for name, count in partitions.items()]
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.create_topics(topics).values():
+        future.result(LIMIT_S)
+
+
+def read_log(bootstrap: str, topic: str, partitions: int) -> Iterator[Message]:
+    """Yield all records of a topic, each partition in order."""
+    settings = {
+        "group.id": "none",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+    }
+    consumer = Consumer({"bootstrap.servers": bootstrap, "fetch.wait.max.ms": 10, **settings})
+    try:
+        open_partitions, deadline = set(range(partitions)), time.monotonic() + LIMIT_S
+        consumer.assign([TopicPartition(topic, number, 0) for number in open_partitions])
+        while open_partitions:
+            assert time.monotonic() < deadline, f"{topic} not read"
+            for message in consumer.consume(500, 0.2):
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_partitions.discard(message.partition() or 0)
+    finally:
+        consumer.close()
 
 
 def _digests(
