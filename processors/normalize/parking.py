@@ -1,0 +1,81 @@
+"""Park a channel that fails in a row: a sample of its dead letters is kept, the rest is counted.
+
+Its frames are still tried, and the first that maps ends the parking: a stage that cannot replay must not lose what it
+understands again. What failed meanwhile lies in the raw topic, untouched.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from ..pieces import Pieces, Tables, rows
+from .facts import Frame
+
+PARK_AFTER = 20  # failures in a row
+SAMPLE = 1_000  # of a parked channel every so many failures are kept
+MAX_CHANNELS = 64  # beyond, names that were never seen share one place: garbage invents names
+QUIET_MS = 60_000  # without a failure; ends the parking of what has no name
+
+
+class Letter(NamedTuple):
+    """What a dead letter says about its channel."""
+
+    is_parked: bool
+    suppressed: int  # failures since the previous dead letter of this channel
+
+
+class _Channel(msgspec.Struct, array_like=True, frozen=True):
+    name: str
+    run: int = 0  # failures in a row
+    suppressed: int = 0
+    failed_ms: int = 0
+
+
+class Parking:
+    """The failing channels of one exchange."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.suppressed = 0
+        self.failing: dict[str, bytes] = {}  # by channel, as its name stands in a frame
+        self._channels: dict[str, _Channel] = {}
+
+    @property
+    def parked(self) -> int:
+        """Return how many channels are parked."""
+        return sum(channel.run >= PARK_AFTER for channel in self._channels.values())
+
+    def failed(self, name: str, received_ms: int) -> Letter | None:
+        """Count a failure; return what its dead letter says, or None where none is to be kept."""
+        if name not in self._channels and len(self._channels) >= MAX_CHANNELS:
+            name = ""
+        known = self._channels.get(name) or _Channel(name)
+        was_quiet = not name and received_ms - known.failed_ms > QUIET_MS
+        run = 1 if was_quiet else known.run + 1
+        is_kept = run <= PARK_AFTER or (run - PARK_AFTER) % SAMPLE == 0
+        self._channels[name] = _Channel(name, run, 0 if is_kept else known.suppressed + 1, received_ms)
+        if name:
+            self.failing[name] = name.encode()
+        if not is_kept:
+            self.suppressed += 1
+            return None
+        return Letter(run >= PARK_AFTER, known.suppressed)
+
+    def mapped(self, frame: Frame) -> None:
+        """End the run of each channel that a frame with facts names."""
+        for name, text in tuple(self.failing.items()):
+            if text in frame.payload or name in frame.url:
+                known = self._channels[name]
+                self._channels[name] = _Channel(name, 0, known.suppressed, known.failed_ms)
+                del self.failing[name]
+
+    def tables(self) -> Tables:
+        """Return the state."""
+        return {"parking": list(self._channels.values())}
+
+    def load(self, pieces: Pieces) -> None:
+        """Continue from `tables`."""
+        self._channels = {channel.name: channel for channel in rows(pieces["parking"], _Channel)}
+        self.failing = {name: name.encode() for name, channel in self._channels.items() if name and channel.run}
