@@ -1,0 +1,136 @@
+"""One exchange, collected: what exists is asked for, subscribed and polled, and every second says what is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from schemas.raw import Control
+
+from .connection import Connection, Timing
+from .exchange import Exchange, Feed, Poll
+from .raw import Frames, Sink
+from .rest import Rest, RestFailed
+from .shards import assign
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+CONTEXT_S = 600.0
+LISTING_RETRY_S = 5.0
+
+
+class Collector:
+    """The tasks of one producer process; whatever ends one of them ends all."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        urls: Mapping[str, str],
+        majors: Sequence[str],
+        frames: Frames,
+        rest: Rest,
+        *,
+        since_ns: int = 0,
+        timing: Timing | None = None,
+    ) -> None:
+        """`since_ns`: until when frames are stored already; 0 where there are none."""
+        self._exchange, self._urls, self._majors = exchange, urls, frozenset(majors)
+        self._frames, self._rest, self._since_ns, self._timing = frames, rest, since_ns, timing or Timing()
+        self._connections: dict[str, list[Connection]] = {feed.name: [] for feed in exchange.feeds}
+
+    async def run(self, sink: Sink, health_file: Path | None) -> None:
+        """Collect until cancelled; raises what the sink raises."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._discover(tasks))
+            for poll in self._exchange.polls:
+                tasks.create_task(self._poll(poll))
+            tasks.create_task(self._repeat_context())
+            tasks.create_task(self._beat(sink, health_file))
+
+    async def _discover(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            asked_ns = time.time_ns()
+            try:
+                channels = await self._list()
+            except (RestFailed, msgspec.MsgspecError) as error:
+                log.warning("%s: the listing failed, subscriptions stay as they are: %s", self._exchange.name, error)
+                await asyncio.sleep(LISTING_RETRY_S)
+                continue
+            for feed in self._exchange.feeds:
+                self._carry(feed, channels.get(feed.name, ()), tasks)
+            self._since_ns = asked_ns  # what the next listing finds new was not there now
+            await asyncio.sleep(self._exchange.listing_s)
+
+    async def _list(self) -> Mapping[str, Sequence[str]]:
+        """Return the channels by feed, from every page of every listing."""
+        pages = []
+        for first in self._exchange.listing:
+            request = first
+            while True:
+                pages.append(await self._rest.get(request))
+                following = self._exchange.next_page(request, pages[-1])
+                if following is None:
+                    break
+                request = following
+        channels = self._exchange.channels(pages, self._majors)
+        if not any(channels.values()):
+            raise RestFailed("it names no instrument")
+        return channels
+
+    def _carry(self, feed: Feed, channels: Sequence[str], tasks: asyncio.TaskGroup) -> None:
+        connections = self._connections[feed.name]
+        shards = assign(channels, [connection.channels.wanted for connection in connections], self._exchange.limits)
+        for number, shard in enumerate(shards):
+            if number == len(connections):
+                url = self._urls[feed.host] + feed.path
+                connection = Connection(self._exchange, url, f"{feed.name}-{number}", self._frames, self._timing)
+                connections.append(connection)
+                tasks.create_task(connection.run())
+            if shard != connections[number].channels.wanted or connections[number].channels.refused:
+                connections[number].want(shard, self._since_ns)
+
+    async def _poll(self, poll: Poll) -> None:
+        while True:
+            for request in poll.requests:
+                try:
+                    await self._rest.get(request)
+                except RestFailed as error:
+                    log.warning("%s: %s", self._exchange.name, error)
+            await asyncio.sleep(poll.every_s)
+
+    async def _repeat_context(self) -> None:
+        """Tell a replay that starts anywhere what is subscribed; listings and polls come often enough by themselves."""
+        while True:
+            await asyncio.sleep(CONTEXT_S)
+            for connection in self._all():
+                connection.repeat_context()
+
+    async def _beat(self, sink: Sink, health_file: Path | None) -> None:
+        """Say every second that the producer lives and until when its frames are complete."""
+        beat_seq = -1
+        while True:
+            sink.poll()
+            if beat_seq >= 0 and sink.delivered_seq >= beat_seq and self._is_complete() and health_file:
+                health_file.touch()  # noqa: ASYNC240  # one system call, once a second
+            if self._all() and sink.room.is_set():
+                self._say_heartbeat()
+                beat_seq = self._frames.next_seq - 1
+            await asyncio.sleep(HEARTBEAT_S)
+
+    def _say_heartbeat(self) -> None:
+        for connection in self._all():
+            connection.say_open_gap()
+        proven = [connection.proven_ns for connection in self._all() if connection.proven_ns]
+        self._frames.say(Control("heartbeat", from_ns=min(proven, default=time.time_ns())))
+
+    def _is_complete(self) -> bool:
+        return all(connection.channels.is_complete() for connection in self._all())
+
+    def _all(self) -> list[Connection]:
+        return [connection for connections in self._connections.values() for connection in connections]

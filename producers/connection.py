@@ -1,0 +1,237 @@
+"""One socket's life: connect, subscribe, read, prove that nothing is missing, and again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from schemas.raw import Control, Source, SourceKind
+
+from . import metrics
+from .channels import Channels
+from .exchange import Exchange, Operation, Reply
+from .raw import Frames
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient a connection is, in seconds."""
+
+    open_s: float = 10.0
+    acknowledge_s: float = 10.0
+    prove_s: float = 1.0  # between two pings of the protocol
+    stall_s: float = 5.0  # unread for longer, the exchange may have thinned out what waits for us
+    first_backoff_s: float = 1.0
+    longest_backoff_s: float = 60.0
+    stable_s: float = 30.0  # after so long a life the backoff begins anew
+
+
+class Lost(Exception):
+    """The connection is of no use any more; says why."""
+
+
+class Connection:
+    """Keeps its channels subscribed on one socket after the other, and says in raw what was missed.
+
+    Complete is what the exchange sent before a ping of the WebSocket protocol that it answered: a socket keeps its
+    order, so all of it was read before the answer, however long it waited in buffers here or there.
+    """
+
+    def __init__(self, exchange: Exchange, url: str, name: str, frames: Frames, timing: Timing) -> None:
+        """`name` is unique in the producer; each socket's own name adds a number."""
+        self.channels = Channels()
+        self.proven_ns = 0  # everything sent before was read; 0 while there is no socket
+        self._exchange, self._url, self._name, self._frames, self._timing = exchange, url, name, frames, timing
+        self._lives = 0
+        self._messages = 0
+        self._control = Source(SourceKind.CONTROL, url, name)
+        self._last_frame_ns = 0
+        self._changed = asyncio.Event()
+        self._awaited = ""  # the message whose reply is looked for among the frames
+        self._replied: asyncio.Future[tuple[Reply, int]] | None = None
+
+    def want(self, channels: Iterable[str], since_ns: int) -> None:
+        """Carry exactly these channels; a new one misses frames since `since_ns`, 0 where nothing was before."""
+        self.channels.want(channels, since_ns)
+        self._changed.set()
+
+    def say_open_gap(self) -> None:
+        """Say which channels miss frames up to now, in case this process does not live to say it."""
+        missed, since_ns = self.channels.gap()
+        if missed:
+            self._frames.say(_gap(missed, since_ns, time.time_ns()), self._control)
+
+    def repeat_context(self) -> None:
+        """Say again what is subscribed."""
+        for named in self.channels.acknowledged:
+            self._frames.say(Control("subscribed", named), self._control)
+
+    async def run(self) -> None:
+        """Connect again and again; ends by cancellation only."""
+        failures = 0
+        while True:
+            began_s = time.monotonic()
+            reason = await self._live()
+            metrics.RECONNECTS.labels(self._exchange.name).inc()
+            failures = 0 if time.monotonic() - began_s > self._timing.stable_s else failures + 1
+            delay_s = _backoff_s(failures, self._timing)
+            log.warning("%s: %s; connecting again in %.1f s", self._name, reason, delay_s)
+            await asyncio.sleep(delay_s)
+
+    async def _live(self) -> str:
+        """Live through one socket and return why it ended."""
+        self._lives += 1
+        name = f"{self._name}#{self._lives}"
+        try:
+            async with connect(
+                self._url,
+                open_timeout=self._timing.open_s,
+                close_timeout=1.0,
+                ping_interval=None,  # pings are sent below, for what their answers prove
+                compression=None,
+                max_queue=1024,
+                proxy=None,
+            ) as socket:
+                return await self._use(socket, name)
+        except (OSError, WebSocketException) as error:
+            return _reason(error)
+
+    async def _use(self, socket: ClientConnection, name: str) -> str:
+        self._control = Source(SourceKind.CONTROL, self._url, name)
+        self.proven_ns = self._last_frame_ns = time.time_ns()
+        self._frames.say(Control("connected"), self._control)
+        reason = "stopped"
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read(socket, Source(SourceKind.FRAME, self._url, name)))
+                tasks.create_task(self._keep_subscribed(socket))
+                tasks.create_task(self._ping(socket))
+                tasks.create_task(self._prove(socket))
+                tasks.create_task(self._watch())
+        except* (OSError, WebSocketException, Lost) as errors:
+            reason = _reason(errors.exceptions[0])
+        finally:
+            self.channels.lose(self.proven_ns)
+            self.proven_ns = 0
+            self._frames.say(Control("disconnected", reason=reason), self._control)
+        return reason
+
+    async def _read(self, socket: ClientConnection, source: Source) -> None:
+        put, room = self._frames.put, self._frames.room
+        while True:
+            payload = await socket.recv(decode=False)
+            self._last_frame_ns = received_ns = time.time_ns()
+            put(source, payload, received_ns)
+            if self._awaited:
+                self._look_for_reply(payload, received_ns)
+            if not room.is_set():
+                await self._wait_for_room()
+
+    async def _wait_for_room(self) -> None:
+        began_s = time.monotonic()
+        await self._frames.room.wait()
+        unread_s = time.monotonic() - began_s
+        if unread_s > self._timing.stall_s:
+            raise Lost(f"not read for {unread_s:.1f} s while Kafka was away")
+
+    def _look_for_reply(self, payload: bytes, received_ns: int) -> None:
+        reply = self._exchange.reply(payload)
+        if reply and reply.id == self._awaited and self._replied:
+            self._awaited = ""
+            self._replied.set_result((reply, received_ns))
+
+    async def _keep_subscribed(self, socket: ClientConnection) -> None:
+        at_once = self._exchange.limits.channels_per_message
+        while True:
+            self._changed.clear()
+            for channels in _pieces(self.channels.surplus(), at_once):
+                await self._unsubscribe(socket, channels)
+            for channels in _pieces(self.channels.missing(), at_once):
+                await self._subscribe(socket, channels)
+            await self._changed.wait()
+
+    async def _subscribe(self, socket: ClientConnection, channels: Sequence[str]) -> None:
+        reply, received_ns = await self._ask(socket, "subscribe", channels)
+        if reply.is_accepted or (reply.is_repeated and len(channels) == 1):
+            missed, since_ns = self.channels.subscribe(channels)
+            self._frames.say(Control("subscribed", tuple(channels)), self._control)
+            if missed:
+                metrics.GAPS.inc()
+                self._frames.say(_gap(missed, since_ns, received_ns), self._control)
+            return
+        log.warning("%s: subscription refused: %s", self._name, reply.reason)
+        if len(channels) == 1:
+            self.channels.refused.update(channels)
+            return
+        # One wrong channel voids the whole message: drop it and ask for the others one by one.
+        self.channels.refused.update({reply.refused}.intersection(channels))
+        for channel in channels:
+            if channel != reply.refused:
+                await self._subscribe(socket, [channel])
+
+    async def _unsubscribe(self, socket: ClientConnection, channels: Sequence[str]) -> None:
+        reply, _ = await self._ask(socket, "unsubscribe", channels)
+        if not reply.is_accepted:
+            log.warning("%s: unsubscription refused: %s", self._name, reply.reason)
+        self.channels.unsubscribe(channels)
+
+    async def _ask(self, socket: ClientConnection, operation: Operation, channels: Sequence[str]) -> tuple[Reply, int]:
+        """Send one message and return what the exchange says to it, and when that arrived (ns)."""
+        self._messages += 1
+        self._replied = asyncio.get_running_loop().create_future()
+        self._awaited = str(self._messages)
+        await socket.send(self._exchange.message(operation, channels, self._awaited))
+        try:
+            async with asyncio.timeout(self._timing.acknowledge_s):
+                return await self._replied
+        except TimeoutError:
+            raise Lost(f"no reply to {operation} {channels[0]} within {self._timing.acknowledge_s:g} s") from None
+
+    async def _ping(self, socket: ClientConnection) -> None:
+        while True:
+            await asyncio.sleep(self._exchange.ping_s)
+            await socket.send(self._exchange.ping)
+
+    async def _prove(self, socket: ClientConnection) -> None:
+        while True:
+            asked_ns = time.time_ns()
+            await (await socket.ping())
+            await asyncio.sleep(0)  # the reader takes what came before the answer
+            if self._frames.room.is_set():
+                self.proven_ns = asked_ns
+            await asyncio.sleep(self._timing.prove_s)
+
+    async def _watch(self) -> None:
+        while True:
+            silent_s = (time.time_ns() - self._last_frame_ns) / 1e9
+            if silent_s > self._exchange.silence_s:
+                self.proven_ns = min(self.proven_ns, self._last_frame_ns)
+                raise Lost(f"silent for {silent_s:.0f} s")
+            await asyncio.sleep(min(1.0, self._exchange.silence_s / 4))
+
+
+def _gap(channels: Sequence[str], from_ns: int, to_ns: int) -> Control:
+    return Control("gap", tuple(channels), from_ns=from_ns, to_ns=to_ns)
+
+
+def _pieces(channels: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [channels[start : start + size] for start in range(0, len(channels), size)]
+
+
+def _backoff_s(failures: int, timing: Timing) -> float:
+    """Full jitter: anything up to a bound that doubles."""
+    bound_s = min(timing.longest_backoff_s, timing.first_backoff_s * 2.0 ** max(failures - 1, 0))
+    return random.uniform(0.0, bound_s)
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if not isinstance(error, Lost) else str(error)

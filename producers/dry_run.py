@@ -1,0 +1,40 @@
+"""Frames as lines of JSON instead of records of Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TextIO
+
+import msgspec
+
+from schemas.raw import RawBatch
+
+
+class Lines:
+    """The sink that prints: `{"received_ns": ..., "source": {...}, "payload": "..."}`."""
+
+    def __init__(self, out: TextIO) -> None:
+        """Print to `out`."""
+        self.room = asyncio.Event()
+        self.room.set()
+        self.delivered_seq = -1
+        self._out = out
+
+    def publish(self, batch: RawBatch) -> None:
+        """Print each frame; bytes that are not UTF-8 are shown as replacement characters."""
+        for frame in batch.frames:
+            line = {
+                "received_ns": frame.received_ns,
+                "source": batch.sources[frame.source],
+                "payload": frame.payload.decode(errors="replace"),
+            }
+            self._out.write(msgspec.json.encode(line).decode() + "\n")
+        self._out.flush()
+        self.delivered_seq = batch.first_seq + len(batch.frames) - 1
+
+    def poll(self) -> None:
+        """Nothing is under way."""
+
+    async def drain(self, within_s: float) -> int:
+        """Nothing is under way."""
+        return 0

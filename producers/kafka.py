@@ -1,0 +1,165 @@
+"""Batches of raw frames to Kafka, and what Kafka already holds of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Mapping
+from functools import partial
+from uuid import uuid4
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from schemas.avro import decode, encoder
+from schemas.exchanges import RAW_PARTITION
+from schemas.raw import Control, RawBatch, SourceKind
+from schemas.topics import full_name
+
+from . import metrics
+
+SETTINGS = {
+    "linger.ms": 2,
+    "compression.type": "zstd",
+    "queue.buffering.max.kbytes": 64 << 10,  # what waits here while Kafka is away; then sockets are not read
+    "message.max.bytes": 2 << 20,
+    "delivery.timeout.ms": 120_000,
+    "enable.idempotence": True,  # with acks=all: in order, each once
+    "enable.gapless.guarantee": True,  # a lost batch is the end of the run, never a hole before a later batch
+    "log_level": 3,
+}
+ANSWER_S = 10.0
+RETRY_S = 0.02
+TAIL_RECORDS = 200  # a window of the log's end, some seconds long
+
+
+class KafkaFailed(Exception):
+    """Kafka does not take or give what it should; the message says what to do."""
+
+
+class RawTopic:
+    """The sink that writes one exchange's partition of raw."""
+
+    def __init__(self, exchange: str, prefix: str, client: Mapping[str, str]) -> None:
+        """`client`: librdkafka's settings, `bootstrap.servers` above all."""
+        self.room = asyncio.Event()
+        self.room.set()
+        self.delivered_seq = -1  # the last frame that Kafka acknowledged
+        self._topic, self._partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
+        self._producer = Producer({**client, **SETTINGS})
+        self._encode = encoder(RawBatch)
+        self._newest_ms = 0
+        self._waiting: deque[tuple[bytes, int, int]] = deque()  # a spool on disk would take the place of this queue
+        self._failure = ""
+
+    def publish(self, batch: RawBatch) -> None:
+        """Take a batch; clears `room` when the client's queue is full."""
+        # The time of the last frame: nothing in a batch is newer than its timestamp, which is what merges rely on,
+        # and a search by time finds the first batch that holds the moment or anything after it.
+        self._newest_ms = max(self._newest_ms, batch.frames[-1].received_ns // 1_000_000)
+        last_seq = batch.first_seq + len(batch.frames) - 1
+        self._waiting.append((self._encode(batch), self._newest_ms, last_seq))
+        if self.room.is_set():
+            self._send()
+
+    def poll(self) -> None:
+        """Take acknowledgements; raise `KafkaFailed` once a batch is lost for good."""
+        self._producer.poll(0)
+        metrics.UNDELIVERED.set(self.undelivered())
+        if self._failure:
+            raise KafkaFailed(self._failure)
+
+    def undelivered(self) -> int:
+        """Return how many batches are not acknowledged."""
+        return len(self._producer) + len(self._waiting)
+
+    async def drain(self, within_s: float) -> int:
+        """Wait until everything is acknowledged; return how many batches are not."""
+        try:
+            async with asyncio.timeout(within_s):
+                while self.undelivered():
+                    self.poll()
+                    await asyncio.sleep(RETRY_S)
+        except TimeoutError:
+            pass
+        return self.undelivered()
+
+    def _send(self) -> None:
+        try:
+            while self._waiting:
+                value, timestamp_ms, last_seq = self._waiting[0]
+                acknowledged = partial(self._acknowledged, last_seq)
+                self._producer.produce(
+                    self._topic, value, partition=self._partition, timestamp=timestamp_ms, on_delivery=acknowledged
+                )
+                self._waiting.popleft()
+            self.room.set()
+        except BufferError:
+            self.room.clear()
+            asyncio.get_running_loop().call_later(RETRY_S, self._send)
+        self._producer.poll(0)
+
+    def _acknowledged(self, last_seq: int, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.delivered_seq = last_seq
+        elif not self._failure:
+            self._failure = (
+                f"{self._topic}: a batch could not be delivered: {error.str()}; start again once Kafka is well"
+            )
+
+
+def proven_until(exchange: str, prefix: str, client: Mapping[str, str]) -> int:
+    """Return until when raw is proven complete, in ns since the epoch: what its newest heartbeat says.
+
+    0 when the exchange has no frames yet; the first frame's time when none of them is a heartbeat.
+    Raises `KafkaFailed` when Kafka does not answer or the topic does not exist.
+    """
+    topic, partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
+    consumer = Consumer({**client, "group.id": f"tail-{uuid4().hex}", "auto.offset.reset": "earliest", "log_level": 3})
+    try:
+        return _proven_until(consumer, topic, partition)
+    except KafkaException as error:
+        reason = error.args[0].str()
+        raise KafkaFailed(
+            f"{topic} on {client['bootstrap.servers']}: {reason}; is Kafka up, and the topic there?"
+        ) from error
+    finally:
+        consumer.close()
+
+
+def _proven_until(consumer: Consumer, topic: str, partition: int) -> int:
+    low, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_S)
+    oldest_ns = 0
+    while end > low:
+        begin = max(low, end - TAIL_RECORDS)
+        newest_ns = 0
+        for batch in _read(consumer, TopicPartition(topic, partition, begin), end):
+            newest_ns = _heartbeat(batch) or newest_ns
+            oldest_ns = min(oldest_ns or batch.frames[0].received_ns, batch.frames[0].received_ns)
+        if newest_ns:
+            return newest_ns
+        end = begin
+    return oldest_ns
+
+
+def _read(consumer: Consumer, begin: TopicPartition, end: int) -> Iterator[RawBatch]:
+    consumer.assign([begin])
+    position = begin.offset
+    while position < end:
+        message = consumer.poll(ANSWER_S)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        if error := message.error():
+            raise KafkaException(error)
+        position = (message.offset() or 0) + 1
+        if position <= end:
+            yield decode(message.value() or b"", RawBatch)
+
+
+def _heartbeat(batch: RawBatch) -> int:
+    for frame in reversed(batch.frames):
+        if batch.sources[frame.source].kind is SourceKind.CONTROL:
+            control = msgspec.json.decode(frame.payload, type=Control)
+            if control.control == "heartbeat":
+                return control.from_ns or frame.received_ns
+    return 0

@@ -1,0 +1,8 @@
+"""The exchanges that can be collected."""
+
+from __future__ import annotations
+
+from .bybit import BYBIT
+from .exchange import Exchange
+
+EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in (BYBIT,)}

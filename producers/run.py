@@ -1,0 +1,111 @@
+"""The process of one exchange: from settings to an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aiohttp
+
+from .collector import Collector
+from .dry_run import Lines
+from .exchange import Exchange
+from .kafka import KafkaFailed, RawTopic, proven_until
+from .raw import Frames, Sink
+from .registry import EXCHANGES
+from .rest import Rest
+
+log = logging.getLogger(__name__)
+
+DRAIN_S = 3.0  # with the second that sockets may take to close, below the five that a stop may take
+SCHEMES = ("ws://", "wss://", "http://", "https://")
+
+
+def run(
+    exchange: str,
+    *,
+    urls: Mapping[str, str],
+    majors: Sequence[str],
+    prefix: str,
+    client: Mapping[str, str],
+    health_file: Path | None = None,
+    dry_run: bool = False,
+) -> int:
+    """Collect one exchange until SIGTERM or SIGINT; return the exit code. For the main thread of a process.
+
+    `urls` override the exchange's hosts by name (`ws`, `rest`); `majors` are the assets whose trades are read too;
+    `client` are librdkafka's settings. `health_file` is touched every second while Kafka acknowledges heartbeats and
+    everything is subscribed. With `dry_run` frames are printed and Kafka is not used.
+    """
+    if error := _mistake(exchange, urls):
+        log.error(error)
+        return 2
+    chosen = EXCHANGES[exchange]
+    try:
+        since_ns = 0 if dry_run else proven_until(exchange, prefix, client)
+        return asyncio.run(_collect(chosen, urls, majors, prefix, client, health_file, dry_run, since_ns))
+    except KafkaFailed as error:
+        log.error("%s", error)
+        return 1
+
+
+def _mistake(exchange: str, urls: Mapping[str, str]) -> str:
+    if exchange not in EXCHANGES:
+        return f"exchange {exchange!r} is not known, expected one of: {', '.join(EXCHANGES)}"
+    for name, url in urls.items():
+        if name not in EXCHANGES[exchange].hosts:
+            return f"{exchange} has no host {name!r}, expected one of: {', '.join(EXCHANGES[exchange].hosts)}"
+        if not url.startswith(SCHEMES):
+            return f"{exchange}: the host {name} is {url!r}, expected it to start with one of: {', '.join(SCHEMES)}"
+    return ""
+
+
+async def _collect(
+    exchange: Exchange,
+    urls: Mapping[str, str],
+    majors: Sequence[str],
+    prefix: str,
+    client: Mapping[str, str],
+    health_file: Path | None,
+    dry_run: bool,
+    since_ns: int,
+) -> int:
+    hosts = {name: url.rstrip("/") for name, url in {**exchange.hosts, **urls}.items()}
+    sink: Sink = Lines(sys.stdout) if dry_run else RawTopic(exchange.name, prefix, client)
+    frames = Frames(exchange.name, sink, exchange.hold_s)
+    log.info("%s: run %s begins, stored before until %d", exchange.name, frames.run_id, since_ns)
+    _forget(health_file)
+    async with aiohttp.ClientSession() as session:
+        rest = Rest(session, exchange, hosts, frames)
+        collector = Collector(exchange, hosts, majors, frames, rest, since_ns=since_ns)
+        await _until_signal(collector, sink, health_file)
+    _forget(health_file)
+    frames.flush()
+    lost = await sink.drain(DRAIN_S)
+    if lost:
+        raise KafkaFailed(f"{exchange.name}: {lost} batches not delivered; the next start says which gap they left")
+    return 0
+
+
+async def _until_signal(collector: Collector, sink: Sink, health_file: Path | None) -> None:
+    """Work until a signal or a failure, which is raised."""
+    work = asyncio.create_task(collector.run(sink, health_file))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("stopped")
+    except ExceptionGroup as failures:
+        expected = failures.subgroup(KafkaFailed)
+        raise expected.exceptions[0] if expected else failures from None
+
+
+def _forget(health_file: Path | None) -> None:
+    if health_file:
+        health_file.unlink(missing_ok=True)
