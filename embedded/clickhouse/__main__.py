@@ -1,7 +1,5 @@
 """The server's process: python -m embedded.clickhouse DIRECTORY --port N; ends on SIGTERM."""
 
-from __future__ import annotations
-
 import argparse
 import faulthandler
 import logging

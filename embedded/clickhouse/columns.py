@@ -1,7 +1,5 @@
 """How many bytes a column of a given type takes on the wire."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import lru_cache

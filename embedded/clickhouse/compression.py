@@ -1,7 +1,5 @@
 """Compressed frames of the native protocol: checksum, method, sizes, content."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The ClickHouse engine in this process (chdb): connections, statements, and the write errors it keeps to itself."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile
@@ -16,6 +14,20 @@ from chdb.state.sqlitelike import Connection
 from embedded.clickhouse.native import Block, split_blocks
 from embedded.clickhouse.refusal import NOT_ENOUGH_SPACE, Refused
 from embedded.clickhouse.statements import quoted
+
+
+class SpoolFile:
+    def __init__(self, file: IO[bytes]) -> None:
+        self.path = file.name
+        self._file = file  # unbuffered, so that a full disk shows in `write` and not when it is closed
+
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as e:
+            raise Refused(NOT_ENOUGH_SPACE, f"Cannot keep the rows of this INSERT in {self.path}: {e.strerror}") from e
 
 
 class Engine:
@@ -97,17 +109,3 @@ class Engine:
     def _failed_writes(self) -> int:
         found = self.rows("SELECT value FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'")
         return int(found[0][0]) if found else 0
-
-
-class SpoolFile:
-    def __init__(self, file: IO[bytes]) -> None:
-        self.path = file.name
-        self._file = file  # unbuffered, so that a full disk shows in `write` and not when it is closed
-
-    def write(self, data: bytes) -> None:
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as e:
-            raise Refused(NOT_ENOUGH_SPACE, f"Cannot keep the rows of this INSERT in {self.path}: {e.strerror}") from e

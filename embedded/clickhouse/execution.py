@@ -1,7 +1,5 @@
 """One query of a client: what it sends along goes to the engine, what the engine answers goes back in blocks."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Iterable, Iterator
@@ -164,7 +162,8 @@ class Execution:
                 rows += block.rows
                 self._wire.send_profile_events()
             if rows:
-                self._engine.insert_from(spool, insert.head, insert.settings)
+                with self._running.query():
+                    self._engine.insert_from(spool, insert.head, insert.settings)
         self._check_writes()
         self._wire.send_profile_events()
 

@@ -1,7 +1,5 @@
 """The server's life: accepts clients, ends queries nobody waits for, reloads the engine when it lost writes."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 import select
@@ -76,7 +74,8 @@ class Listener:
         """Goes back to what is on the disk, where the engine's memory is ahead of it.
 
         A part that is there only in pieces is left out when the engine opens its tables, and what a failed merge had
-        merged still lies there for some minutes and counts again. So nothing that was acknowledged is lost.
+        merged still lies there for some minutes and counts again. So nothing that was acknowledged is lost,
+        but for what was in tables of the engine Memory.
         """
         log.warning("the engine failed to write to its files: reloading what is on the disk")
         self._close()

@@ -1,7 +1,5 @@
 """Native blocks as bytes: finds where a block ends without decoding one value of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

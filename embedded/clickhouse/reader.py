@@ -1,7 +1,5 @@
 """Bytes of the protocol: numbers and texts, read from a peer or written for it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 MAX_BLOCK_BYTES = 1 << 29  # a longer block ends the session

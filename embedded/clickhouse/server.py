@@ -1,7 +1,5 @@
 """The real ClickHouse engine on this machine as a child of this process, behind the native protocol: no Docker."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

@@ -1,7 +1,5 @@
 """One client: its statements go to an engine connection of its own, blocks come back."""
 
-from __future__ import annotations
-
 import hmac
 import logging
 import re
@@ -97,9 +95,9 @@ class Session:
             self._leaving = True
             self._on_lost_writes()  # first: a client that comes back at once must find the reloaded engine
             self.refuse(e)
-        except Refused as e:
+        except (ChdbError, Refused) as e:  # of the greeting
             self.refuse(e)
-        except (Malformed, RecursionError, ValueError) as e:  # the latter: types nested without end, wrong numbers
+        except (Malformed, RecursionError, ValueError) as e:  # such as types nested without end
             log.warning("%s: %s", self._tag, e)
             self.refuse(Refused(UNKNOWN_PACKET, f"{self._tag}: {e}"))
         except (EOFError, OSError) as e:
@@ -144,16 +142,12 @@ class Session:
         if hello.revision < wire.REVISION:
             reason = f"speaks revision {hello.revision} of the protocol, this server needs {wire.REVISION} or later"
             raise Refused(UNKNOWN_PACKET, f"{hello.client} {reason}: install a newer client")
-        try:
-            if hello.database:
-                engine.run(f"USE {quoted_name(hello.database)}")
-            for name, value in {"log_comment": self._tag, "implicit_select": "0", **user.settings}.items():
-                engine.run(f"SET {name} = {quoted(value)}")
-            if user.readonly:
-                engine.run("SET readonly = 1")  # last: it forbids further settings
-        except ChdbError as e:
-            self.refuse(e)
-            raise EOFError from e
+        if hello.database:
+            engine.run(f"USE {quoted_name(hello.database)}")
+        for name, value in {"log_comment": self._tag, "implicit_select": "0", **user.settings}.items():
+            engine.run(f"SET {name} = {quoted(value)}")
+        if user.readonly:
+            engine.run("SET readonly = 1")  # last: it forbids further settings
         engine.on_progress(self._on_progress)
         self._wire.send_hello(*engine.version_and_timezone())
         self._wire.addendum()

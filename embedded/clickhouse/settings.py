@@ -1,7 +1,5 @@
 """Settings that come with a query hold for that query; what the session had before is put back for the next."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The little that must be known of a statement before the engine sees it."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """ClickHouse's native protocol, revision 54459, as a server sees it: packets in, packets out."""
 
-from __future__ import annotations
-
 import re
 import socket
 import struct
