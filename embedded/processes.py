@@ -109,5 +109,5 @@ def sign(claim: IO[str], pid: int) -> None:
 
 def last_lines(log: Path, count: int = 10) -> str:
     """The end of a log for an error message, without the frames of Java's stack traces, which would fill it."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("\tat ")]
+    lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("\t")]
     return "\n".join(lines[-count:])
