@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 import orjson
 
-from . import exits, settings as settings_module, telemetry
+from . import exits, telemetry
+from . import settings as settings_module
 from .settings import Settings
 
 Flags = dict[str, Any]
@@ -22,7 +24,7 @@ Flags = dict[str, Any]
 @click.option("--market", type=click.Choice(["sim", "live"]), help="Simulated or real exchanges.")
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), help="Least level to log.")
 @click.pass_context
-def cli(context: click.Context, **flags: str | None) -> None:
+def cli(context: click.Context, /, **flags: str | None) -> None:
     """Liquidations of crypto derivatives: from the exchanges through Kafka to ClickHouse.
 
     Settings come from flags, LIQ_... variables, liq.toml, and defaults, in this order: `liq config show --origin`.
@@ -39,7 +41,9 @@ def _settings(context: click.Context, **more: object) -> Settings:
 @cli.command()
 @click.option("--for", "duration", type=str, help="End by itself: 90s, 10m, 2h. The clock starts when all is ready.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-@click.option("--rate", type=click.FloatRange(min=1), default=200, show_default=True, help="Frames a second, simulated.")
+@click.option(
+    "--rate", type=click.FloatRange(min=1), default=200, show_default=True, help="Frames a second, simulated."
+)
 @click.option("--kafka-port", type=click.IntRange(1, 65535), help="Port of the embedded Kafka.")
 @click.option("--clickhouse-port", type=click.IntRange(1, 65535), help="Port of the embedded ClickHouse.")
 @click.option("--simulator-port", type=click.IntRange(1, 65535), help="Port of the simulated exchange.")
@@ -68,12 +72,10 @@ def run(
 
 
 def _seconds(text: str) -> float:
-    units = {"s": 1, "m": 60, "h": 3600}
-    with suppress(ValueError):
-        number = float(text.rstrip("smh"))
-        if number > 0 and text[-1:] in units or text[-1:].isdigit():
-            return number * units.get(text[-1:], 1)
-    raise click.BadParameter(f"{text!r} is no duration: 90s, 10m, 2h", param_hint="--for")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not found or not float(found[1]):
+        raise click.BadParameter(f"{text!r} is no duration: 90s, 10m, 2h", param_hint="--for")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 @cli.command()
@@ -82,19 +84,15 @@ def _seconds(text: str) -> float:
 def setup(context: click.Context, check: bool) -> None:
     """Create the topics and the tables, and verify them. Safe to repeat."""
     loaded = _settings(context)
-    from sinks.migrate import migrate
-
-    from .clickhouse import connected
+    from .clickhouse import migrate
     from .setup import create_topics, verify_topics
 
     created = [] if check else create_topics(loaded)
     verify_topics(loaded)
     for name in created:
         click.echo(f"created topic {name}")
-    if not check:
-        with connected(loaded) as client:
-            for name in migrate(client, loaded.database):
-                click.echo(f"applied {name}")
+    for name in [] if check else migrate(loaded):
+        click.echo(f"applied {name}")
     click.echo("topics and tables are as declared", err=True)
 
 
@@ -139,8 +137,10 @@ def process(context: click.Context, stage: str) -> None:
     _known(stage, STAGES)
     verify_topics(loaded)
     run_worker(
-        STAGES[stage],
-        asset_partitions=loaded.asset_partitions,
+        stage,
+        partial(STAGES[stage].make, asset_partitions=loaded.asset_partitions),
+        STAGES[stage].inputs,
+        STAGES[stage].outputs,
         prefix=loaded.prefix,
         client=loaded.kafka,
         instance=f"{stage}-{loaded.instance}",
@@ -163,6 +163,7 @@ def sink(context: click.Context) -> None:
         prefix=loaded.prefix,
         client=loaded.kafka,
         clickhouse=address(loaded),
+        group=f"{loaded.prefix}sink",
         instance=f"sink-{loaded.instance}",
         health_file=loaded.health_file,
     )
@@ -173,9 +174,13 @@ def sink(context: click.Context) -> None:
 @click.argument("exchange")
 @click.option("--port", type=click.IntRange(0, 65535), default=18080, show_default=True, help="0: a free one.")
 @click.option("--rate", type=click.FloatRange(min=1), default=200, show_default=True, help="Frames a second.")
-@click.option("--liquidations", type=click.FloatRange(min=0), default=2, show_default=True, help="Liquidations a second.")
+@click.option(
+    "--liquidations", type=click.FloatRange(min=0), default=2, show_default=True, help="Liquidations a second."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same market.")
-@click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for every liquidation that was made.")
+@click.option(
+    "--truth", type=click.Path(dir_okay=False, path_type=Path), help="File for every liquidation that was made."
+)
 @click.pass_context
 def simulate(
     context: click.Context, exchange: str, port: int, rate: float, liquidations: float, seed: int, truth: Path | None
@@ -203,8 +208,8 @@ def simulate(
 def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
     """Turn raw frames of one EXCHANGE into records, without Kafka.
 
-    Reads JSON lines from FILE or stdin: {"received_ns": ..., "source": ..., "payload": "<the frame, untouched>"}; source
-    is the URL of the socket, or the request: "GET https://host/path?query". Writes one record a line.
+    Reads JSON lines from FILE or stdin: {"received_ns": ..., "source": ..., "payload": "<the frame, untouched>"};
+    source is the URL of the socket, or the request: "GET https://host/path?query". Writes one record a line.
     Ends with 5 where a frame could not be understood.
     """
     _settings(context)
@@ -225,7 +230,9 @@ def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
 
 @cli.command()
 @click.argument("topic")
-@click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True, help="Newest records to show.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True, help="Newest records to show."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes.")
 @click.pass_context
 def tail(context: click.Context, topic: str, lines: int, follow: bool) -> None:

@@ -79,7 +79,9 @@ def table(report: Mapping[str, Any], mark: str, rate: float) -> list[str]:
     lines += [_row("exchanges", "frames since the start", report["frames"], f"{rate:,.0f}/s, gaps {report['gaps']:,}")]
     made = [name for name in records if name != "raw"]
     for number, name in enumerate(made):
-        lines.append(_row("normalize" if not number else "", name, records[name], _lag(lag, "normalize") if not number else ""))
+        lines.append(
+            _row("normalize" if not number else "", name, records[name], _lag(lag, "normalize") if not number else "")
+        )
     for number, (name, count) in enumerate(report["rows"].items()):
         lines.append(_row("ClickHouse" if not number else "", name, count, _lag(lag, "sink") if not number else ""))
     return lines

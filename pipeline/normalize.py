@@ -7,10 +7,16 @@ from typing import Any
 
 import msgspec
 
+from processors.normalize.facts import Frame
+from processors.normalize.registry import NORMALIZERS, REVISIONS
+from processors.normalize.stage import Normalize, Publication
+from schemas.exchanges import RAW_PARTITION
 from schemas.raw import SourceKind
 
 from .exits import Ended
 
+ONE_PARTITION = 1  # slices of a second are not cut by asset where there is no topic
+NS_PER_MS = 1_000_000
 EXPECTED = '{"received_ns": 1789670094412000000, "source": "wss://...", "payload": "..."}'
 
 
@@ -34,6 +40,28 @@ def parse(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
             raise Ended(f"line {number}: {error}; expected {EXPECTED}") from error
 
 
-def kind_of(source: str) -> SourceKind:
-    """A request starts with its method; everything else is a socket."""
-    return SourceKind.REST if source.partition(" ")[0] in ("GET", "POST") else SourceKind.FRAME
+def records(exchange: str, lines: Iterable[bytes]) -> Iterator[Any]:
+    """Yield the records of all frames in order, dead letters among them; at the end what was still pending."""
+    stage = Normalize(exchange, NORMALIZERS[exchange](), REVISIONS[exchange], ONE_PARTITION)
+    for number, line in parse(lines):
+        yield from _records(stage.receive(_frame(exchange, number, line)))
+    yield from _records(stage.flush())
+
+
+def _frame(exchange: str, number: int, line: Line) -> Frame:
+    """A request starts with its method; everything else is the URL of a socket. The offset is the line's number."""
+    kind = SourceKind.REST if line.source.partition(" ")[0] in ("GET", "POST") else SourceKind.FRAME
+    payload = line.payload.encode("utf-8", "surrogatepass")
+    return Frame(
+        payload, line.received_ns // NS_PER_MS, kind, line.source, line.source, RAW_PARTITION[exchange], number, 0
+    )
+
+
+def _records(publications: Iterable[Publication]) -> Iterator[Any]:
+    return (publication.record for publication in publications if publication.record is not None)
+
+
+def fields(record: Any) -> dict[str, Any]:
+    """Return the fields of a record as plain values."""
+    found: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(bytes,))
+    return found

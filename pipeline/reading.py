@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.topics import full_name
 
@@ -34,14 +36,24 @@ def partitions(client: Consumer, settings: Settings, names: Iterable[str]) -> li
     return result
 
 
-def bounds(client: Consumer, where: Iterable[TopicPartition]) -> tuple[Offsets, Offsets]:
+def bounds(settings: Settings, where: Iterable[TopicPartition]) -> tuple[Offsets, Offsets]:
     """Return the first and the next offset of each partition."""
-    firsts: Offsets = {}
-    nexts: Offsets = {}
-    for tp in where:
-        first, following = client.get_watermark_offsets(tp, timeout=REQUEST_LIMIT_S)
-        firsts[tp.topic, tp.partition], nexts[tp.topic, tp.partition] = first, following
-    return firsts, nexts
+    client, asked = AdminClient({**settings.kafka, "log_level": 0}), list(where)
+    first, following = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]  # theirs has no types
+    return _offsets(client, asked, first), _offsets(client, asked, following)
+
+
+def _offsets(client: AdminClient, where: list[TopicPartition], spec: OffsetSpec) -> Offsets:
+    """Ask again where a topic that was created a moment ago has no leader yet."""
+    deadline = time.monotonic() + REQUEST_LIMIT_S
+    while True:
+        try:
+            answers = client.list_offsets(dict.fromkeys(where, spec), request_timeout=REQUEST_LIMIT_S)
+            return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def read(client: Consumer, start: Mapping[tuple[str, int], int], go_on: Callable[[], bool]) -> Iterator[Message]:

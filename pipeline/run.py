@@ -18,14 +18,13 @@ from embedded.clickhouse import Server
 from embedded.kafka import Broker
 from embedded.processes import free_port, is_free
 from processors.stages import STAGES
-from sinks.migrate import migrate
-from sinks.queries import counts
 
+from .clickhouse import migrate, rows
 from .exits import INTERRUPTED, TERMINATED, Ended
 from .services import Service, wait_until_ready
 from .settings import Settings, child_environment
 from .setup import create_topics
-from .status import clickhouse, lag
+from .status import lag
 from .tally import Tally
 
 log = logging.getLogger(__name__)
@@ -64,14 +63,12 @@ class Running:
 
     def report(self) -> dict[str, Any]:
         """Return what has flowed since the start, and what lies in the tables."""
-        with clickhouse(self.settings) as client:
-            rows = counts(client, self.settings.database)
         return {
             "market": self.settings.market,
             "simulated": self.settings.market == "sim",
             "frames": self.tally.frames,
             "records": dict(self.tally.records),
-            "rows": rows,
+            "rows": rows(self.settings),
             "lag": lag(self.settings),
             "dead_letters": self.tally.records["dead-letters"],
             "gaps": self.tally.gaps,
@@ -82,12 +79,16 @@ def check_machine(directory: Path) -> None:
     """Raise `Ended` where the embedded parts cannot run."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise Ended(
-            f"the embedded parts run on Linux x86_64, this is {sys.platform} {platform.machine()}: run the services one by one"
+            f"the embedded parts run on Linux x86_64, this is {sys.platform} {platform.machine()}: "
+            "run the services one by one"
         )
     directory.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(directory).free
     if free < DISK_NEEDED:
-        raise Ended(f"{directory.absolute()} has {free >> 20} MB free, {DISK_NEEDED >> 20} MB are needed: free some or set LIQ_DATA_DIR")
+        raise Ended(
+            f"{directory.absolute()} has {free >> 20} MB free, {DISK_NEEDED >> 20} MB are needed: "
+            "free some or set LIQ_DATA_DIR"
+        )
 
 
 def choose_port(name: str, wanted: int | None) -> int:
@@ -108,8 +109,7 @@ def running(settings: Settings, ports: Mapping[str, int | None], rate: float) ->
         settings = _start_servers(stack, settings, directory, ports)
         created = create_topics(settings)
         log.info("topics are ready: %d created", len(created))
-        with clickhouse(settings) as client:
-            migrate(client, settings.database)
+        migrate(settings)
         log.info("tables are ready in database %s", settings.database)
         tally = Tally(settings).start()
         stack.callback(tally.stop)
@@ -119,9 +119,7 @@ def running(settings: Settings, ports: Mapping[str, int | None], rate: float) ->
         log.info("stopping")
 
 
-def _start_servers(
-    stack: ExitStack, settings: Settings, directory: Path, ports: Mapping[str, int | None]
-) -> Settings:
+def _start_servers(stack: ExitStack, settings: Settings, directory: Path, ports: Mapping[str, int | None]) -> Settings:
     kafka_port = choose_port("kafka", ports.get("kafka"))
     broker = Broker(directory / "kafka", port=kafka_port, on_progress=lambda text: log.info("kafka: %s", text))
     stack.enter_context(broker)
@@ -161,7 +159,9 @@ def _start_services(
         for exchange in settings.exchanges:
             port = choose_port("simulator", ports.get("simulator"))
             truth = str(directory / f"truth-{exchange}.jsonl")
-            start(f"simulate-{exchange}", "simulate", exchange, "--port", str(port), "--rate", str(rate), "--truth", truth)
+            start(
+                f"simulate-{exchange}", "simulate", exchange, "--port", str(port), "--rate", str(rate), "--truth", truth
+            )
             key = f"urls__{exchange}__"
             shared |= {f"{key}ws": f"ws://127.0.0.1:{port}", f"{key}rest": f"http://127.0.0.1:{port}"}
             log.info("simulated %s: http://127.0.0.1:%d", exchange, port)
@@ -178,9 +178,10 @@ def _start_services(
 
 def drain(parts: Running) -> None:
     """Stop what feeds the pipeline and wait until everything received has landed."""
-    for name, service in parts.services.items():
-        if name.startswith(("produce-", "simulate-")):
-            service.stop()
+    for feeding in ("produce-", "simulate-"):  # in this order: a producer would report the lost exchange as a gap
+        for name, service in parts.services.items():
+            if name.startswith(feeding):
+                service.stop()
     deadline = time.monotonic() + DRAIN_LIMIT_S
     while any(lag(parts.settings).values()) and time.monotonic() < deadline:
         time.sleep(0.2)

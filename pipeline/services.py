@@ -64,8 +64,12 @@ class Service:
         while self.starts and self.starts[0] < now - RESTART_WINDOW_S:
             self.starts.popleft()
         if len(self.starts) > RESTARTS:
-            raise Ended(f"{self.name} ended {RESTARTS} times, last with code {self.process.returncode}:\n{last_lines(self.log)}")
-        log.warning("%s ended with code %d, starting it again; its log: %s", self.name, self.process.returncode, self.log)
+            raise Ended(
+                f"{self.name} ended {RESTARTS} times, last with code {self.process.returncode}:\n{last_lines(self.log)}"
+            )
+        log.warning(
+            "%s ended with code %d, starting it again; its log: %s", self.name, self.process.returncode, self.log
+        )
         self.start()
 
     def stop(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -124,7 +125,9 @@ def load(flags: Mapping[str, Any]) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise BadConfiguration("; ".join(_explain(problem) for problem in error.errors())) from error
-    except ValueError as error:  # a TOML file or an environment value that cannot be parsed
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration(f"{CONFIG_FILE}: {error}") from error
+    except ValueError as error:  # a value of the environment that cannot be parsed
         raise BadConfiguration(str(error)) from error
 
 

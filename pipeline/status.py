@@ -1,26 +1,24 @@
-"""`liq status`: how far each stage is, and what lies in the tables."""
+"""`liq status`: how far each stage is, and what lies in topics and tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from processors.stages import STAGES
 from schemas.topics import TOPICS, full_name
 
-from .reading import REQUEST_LIMIT_S, bounds, consumer, partitions
+from .clickhouse import rows
+from .exits import Unreachable
+from .reading import REQUEST_LIMIT_S, Offsets, bounds, consumer, partitions
 from .settings import Settings
 
 SINK = "sink"
-
-
-def readers() -> dict[str, list[str]]:
-    """Return the topics that each consumer group reads."""
-    from processors.stages import STAGES
-
-    landed = [name for name, topic in TOPICS.items() if topic.record is not None and name != "raw"]
-    return {**{name: list(stage.inputs) for name, stage in STAGES.items()}, SINK: landed}
+LANDED = [name for name, topic in TOPICS.items() if topic.record is not None and name != "raw"]
+READ_BY = {**{name: list(stage.inputs) for name, stage in STAGES.items()}, SINK: LANDED}
 
 
 def lag(settings: Settings) -> dict[str, int | None]:
@@ -28,30 +26,60 @@ def lag(settings: Settings) -> dict[str, int | None]:
     client = consumer(settings)
     admin = AdminClient({**settings.kafka, "log_level": 0})
     try:
-        return {name: _lag(client, admin, settings, name, topics) for name, topics in readers().items()}
+        return {group: _lag(client, admin, settings, group, topics) for group, topics in READ_BY.items()}
     finally:
         client.close()
 
 
-def _lag(client: Any, admin: AdminClient, settings: Settings, group: str, topics: list[str]) -> int | None:
+def _lag(client: Consumer, admin: AdminClient, settings: Settings, group: str, topics: list[str]) -> int | None:
     where = partitions(client, settings, topics)
-    asked = ConsumerGroupTopicPartitions(f"{settings.prefix}{group}", [TopicPartition(tp.topic, tp.partition) for tp in where])
-    answer = admin.list_consumer_group_offsets([asked])[asked.group_id].result(REQUEST_LIMIT_S)
-    committed = {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0}
-    firsts, nexts = bounds(client, where)
-    if not committed:
-        return None
-    return sum(max(0, following - committed.get(at, firsts[at])) for at, following in nexts.items())
+    committed = _committed(admin, f"{settings.prefix}{group}", where)
+    firsts, nexts = bounds(settings, where)
+    behind = sum(max(0, following - committed.get(at, firsts[at])) for at, following in nexts.items())
+    return behind if committed else None
 
 
-def ends(settings: Settings) -> dict[str, int]:
+def _committed(admin: AdminClient, group: str, where: list[TopicPartition]) -> Offsets:
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(tp.topic, tp.partition) for tp in where])
+    answer = admin.list_consumer_group_offsets([asked])[group].result(REQUEST_LIMIT_S)
+    return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0}
+
+
+def held(settings: Settings) -> dict[str, int]:
     """Return how many records each topic holds, heartbeats included."""
     client = consumer(settings)
     try:
-        result = {}
+        found = {}
         for name in TOPICS:
-            firsts, nexts = bounds(client, partitions(client, settings, [name]))
-            result[full_name(settings.prefix, name)] = sum(nexts[at] - firsts[at] for at in nexts)
-        return result
+            firsts, nexts = bounds(settings, partitions(client, settings, [name]))
+            found[full_name(settings.prefix, name)] = sum(nexts[at] - firsts[at] for at in nexts)
+        return found
     finally:
         client.close()
+
+
+def collect(settings: Settings) -> dict[str, Any]:
+    """Return topics, lag by group and rows by table; rows None while ClickHouse is away."""
+    return {"market": settings.market, "topics": held(settings), "lag": lag(settings), "rows": _rows(settings)}
+
+
+def _rows(settings: Settings) -> dict[str, int] | None:
+    try:
+        return rows(settings)
+    except Unreachable:
+        return None
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """Return the same for a person."""
+    lines = [f"market: {found['market']}", "", "topic (records held, heartbeats included)"]
+    lines += [f"  {name:34}{count:>14,}" for name, count in found["topics"].items()]
+    lines += ["", "reader (records behind)"]
+    lines += [
+        f"  {name:34}{'never ran' if behind is None else f'{behind:,}':>14}" for name, behind in found["lag"].items()
+    ]
+    if found["rows"] is None:
+        return "\n".join([*lines, "", "ClickHouse does not answer"])
+    return "\n".join(
+        [*lines, "", "table (rows)", *(f"  {name:34}{count:>14,}" for name, count in found["rows"].items())]
+    )

@@ -23,7 +23,7 @@ def tail(settings: Settings, name: str, count: int, follow: bool) -> Iterator[st
     topic = _topic(settings, name)
     client = consumer(settings)
     try:
-        firsts, nexts = bounds(client, partitions(client, settings, [topic.name]))
+        firsts, nexts = bounds(settings, partitions(client, settings, [topic.name]))
         for message in _newest(client, firsts, nexts, count) if count else []:
             yield _decoded(topic, message)
         if follow:

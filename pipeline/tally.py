@@ -33,7 +33,7 @@ class Tally:
     def start(self) -> Tally:
         """Note where the topics end now, and count what comes after."""
         client = consumer(self.settings)
-        _, nexts = bounds(client, partitions(client, self.settings, COUNTED))
+        _, nexts = bounds(self.settings, partitions(client, self.settings, COUNTED))
         self.records.update(dict.fromkeys(COUNTED, 0))
 
         def follow() -> None:
