@@ -81,7 +81,7 @@ class Bybit:
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             channel = _channel(frame)
             seen = frame.payload[:200].decode(errors="replace")
-            raise BadFrame(f"bybit {channel}: {error}; seen: {seen}", channel) from error
+            raise BadFrame(f"bybit {channel or 'frame'}: {error}; seen: {seen}", channel) from error
 
     def disconnected(self, connection: str) -> None:
         """Forget the tickers that this connection kept up to date; a snapshot or REST brings them back."""
@@ -103,18 +103,18 @@ class Bybit:
         self._tickers = {(category, symbol): TickerState(*rest) for category, symbol, *rest in kept["tickers"]}
 
     def _pushed(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
-        channel = message.topic.partition(".")[0]
-        if channel == "tickers":
+        topic = message.topic
+        if topic.startswith("tickers."):
             return self._ticker(message, frame)
-        if channel == "publicTrade":
+        if topic.startswith("publicTrade."):
             return self._trades(message, frame)
-        if channel == "allLiquidation":
+        if topic.startswith("allLiquidation."):
             return self._liquidations(wire.PRINTS.decode(message.data), SourceQuality.COMPLETE, frame)
-        if channel == "liquidation":
+        if topic.startswith("liquidation."):
             old = wire.OLD_PRINT.decode(message.data)
             prints = [wire.Print(old.updatedTime, old.symbol, old.side, old.size, old.price)]
             return self._liquidations(prints, SourceQuality.CAPPED, frame)
-        raise ValueError(f"topic is {message.topic!r}, expected tickers, publicTrade, allLiquidation or liquidation")
+        raise ValueError(f"topic is {topic!r}, expected tickers, publicTrade, allLiquidation or liquidation")
 
     def _liquidations(self, prints: list[wire.Print], quality: SourceQuality, frame: Frame) -> list[Fact]:
         """Identical prints within one frame are separate liquidations, told apart by their ordinal."""
@@ -252,15 +252,16 @@ def _shape(message: wire.Message) -> str:
     rows = wire.ROWS.decode(message.result).rows
     fitting = [endpoint for endpoint, fields in SHAPES.items() if rows and fields <= rows[0].keys()]
     if len(fitting) != 1:
-        raise ValueError(f"the request is not known and rows fit {fitting or 'none'}, expected one of {list(SHAPES)}")
+        raise ValueError(f"the request is not known and rows fit {fitting}, expected one of {list(SHAPES)}")
     return fitting[0]
 
 
 def _channel(frame: Frame) -> str:
-    """Return the topic without its symbol, or the endpoint, as far as a frame that may be damaged tells."""
-    if topic := TOPIC.search(frame.payload, 0, 4_096):
-        return topic[1].decode()
-    return frame.url.partition("?")[0].rpartition("/v5/")[2][:64] if frame.url.startswith("GET ") else ""
+    """Return the endpoint, or the topic without its symbol, as far as a frame that may be damaged tells."""
+    if frame.url.startswith("GET "):
+        return frame.url.partition("?")[0].rpartition("/v5/")[2][:64]
+    topic = TOPIC.search(frame.payload, 0, 4_096)
+    return topic[1].decode() if topic else ""
 
 
 def _keep(kept: dict[K, V], key: K, value: V) -> None:

@@ -13,11 +13,14 @@ from schemas.records import ContractKind, Instrument, NativeUnit
 
 Category = Literal["linear", "inverse"]
 
-# BTCUSDT, BTCUSDT-21FEB25, BTCPERP (USDC), BTC-24MAR23 (USDC)
+# BTCUSDT, BTCUSDT-21FEB25, and in USDC BTCPERP, BTC-24MAR23
 LINEAR = re.compile(r"(\w+?)(?:(?:USDT|PERP)|(?:USDT)?-\d{1,2}[A-Z]{3}\d{2})")
 # BTCUSD, BTCUSDH23
 INVERSE = re.compile(r"(\w+?)USD(?:[HMUZ]\d{2})?")
 GRAMMAR: dict[Category, re.Pattern[str]] = {"linear": LINEAR, "inverse": INVERSE}
+EXAMPLES: dict[Category, str] = {"linear": "BTCUSDT, BTCPERP, BTC-24MAR23", "inverse": "BTCUSD, BTCUSDH23"}
+UNITS: dict[Category, NativeUnit] = {"linear": NativeUnit.BASE, "inverse": NativeUnit.USD}
+KINDS: dict[Category, ContractKind] = {"linear": ContractKind.LINEAR, "inverse": ContractKind.INVERSE}
 
 
 class Contract(NamedTuple):
@@ -27,18 +30,10 @@ class Contract(NamedTuple):
     symbol: str
     asset: str
     scale: int  # coins of the asset in one base coin
+    is_inverse: bool  # quantities are US dollars, one a contract; else base coins
+    unit: NativeUnit  # of a printed quantity
     is_usd_quoted: bool  # proven
-    interval_hours: float | None = None  # of funding
-
-    @property
-    def is_inverse(self) -> bool:
-        """Quantities are US dollars, one dollar a contract; else they are base coins."""
-        return self.category == "inverse"
-
-    @property
-    def unit(self) -> NativeUnit:
-        """Of a printed quantity."""
-        return NativeUnit.USD if self.is_inverse else NativeUnit.BASE
+    interval_hours: float | None  # of funding
 
 
 @lru_cache(1_024)
@@ -64,7 +59,8 @@ def guessed(category: Category | None, symbol: str) -> Contract:
     for possible in [category] if category else GRAMMAR:
         if found := GRAMMAR[possible].fullmatch(symbol):
             asset, scale = asset_of(found[1])
-            return Contract(possible, symbol, asset, scale, is_usd_quoted=False)
+            is_inverse, unit = possible == "inverse", UNITS[possible]
+            return Contract(possible, symbol, asset, scale, is_inverse, unit, is_usd_quoted=False, interval_hours=None)
     raise ValueError(
         f"symbol is {symbol!r}, expected one of {category or 'linear or inverse'}, or its instrument first"
     )
@@ -72,19 +68,22 @@ def guessed(category: Category | None, symbol: str) -> Contract:
 
 def proven(instrument: Instrument) -> Contract:
     """Return the contract of an instrument."""
+    is_inverse = instrument.kind is ContractKind.INVERSE
     return Contract(
-        "inverse" if instrument.kind is ContractKind.INVERSE else "linear",
+        "inverse" if is_inverse else "linear",
         instrument.symbol,
         instrument.asset,
         instrument.scale,
+        is_inverse,
+        instrument.multiplier_unit,
         counts_as_usd(instrument.quote),
         instrument.funding_interval_hours,
     )
 
 
 def instrument_of(row: InstrumentRow, event_ms: int, received_ms: int) -> Instrument:
-    """Bybit has no multiplier: one linear quantity is a base coin, one inverse quantity a US dollar."""
-    is_inverse = row.contractType.startswith("Inverse")
+    """Return the facts of a contract. Bybit has no multiplier: quantities count base coins, or dollars if inverse."""
+    category: Category = "inverse" if row.contractType.startswith("Inverse") else "linear"
     asset, scale = asset_of(row.baseCoin)
     return Instrument(
         exchange="bybit",
@@ -92,13 +91,13 @@ def instrument_of(row: InstrumentRow, event_ms: int, received_ms: int) -> Instru
         asset=asset,
         event_ms=event_ms,
         received_ms=received_ms,
-        kind=ContractKind.INVERSE if is_inverse else ContractKind.LINEAR,
+        kind=KINDS[category],
         base=row.baseCoin,
         quote=row.quoteCoin,
         settle=row.settleCoin,
         scale=scale,
         multiplier=1.0,
-        multiplier_unit=NativeUnit.USD if is_inverse else NativeUnit.BASE,
+        multiplier_unit=UNITS[category],
         is_perpetual=row.contractType.endswith("Perpetual"),
         expiry_ms=row.deliveryTime or None,
         tick_size=row.priceFilter.tickSize,

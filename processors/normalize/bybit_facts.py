@@ -5,15 +5,13 @@ A linear quantity is in base coins, an inverse one in US dollars. A base coin ma
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from processors.normalize import bybit_wire as wire
 from processors.normalize.bybit_contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
-from processors.normalize.printed import Blank, Positive, happened
+from processors.normalize.printed import Blank, happened, positive
 from schemas.identity import liquidation_id
 from schemas.records import (
     Channel,
@@ -35,7 +33,7 @@ HOURS_A_YEAR = 8_760
 POSITIONS = {"Buy": Position.LONG, "Sell": Position.SHORT}
 
 
-class Seen(NamedTuple):
+class Seen(msgspec.Struct, frozen=True, gc=False):
     """When and how a fact came."""
 
     event_ms: int
@@ -61,8 +59,8 @@ def liquidation(
     item: wire.Print, ordinal: int, quality: SourceQuality, contract: Contract, frame: Frame
 ) -> Liquidation:
     """Bybit prints the bankruptcy price and the executed size; what the position was sold for it does not say."""
-    native_price = msgspec.convert(item.p, Positive, strict=False)
-    native_quantity = msgspec.convert(item.v, Positive, strict=False)
+    native_price = positive(item.p)
+    native_quantity = positive(item.v)
     price = native_price / contract.scale
     return Liquidation(
         exchange=EXCHANGE,
@@ -118,9 +116,11 @@ def overlaid(data: wire.Ticker, was: TickerState, owner: str, event_ms: int) -> 
 def ticker_facts(data: wire.Ticker, now: TickerState, contract: Contract, seen: Seen) -> list[Fact]:
     """Return a fact for each kind of field that this frame shows; `now` has the frame in it."""
     facts: list[Fact] = []
-    prices = (_price(data.markPrice, contract), _price(data.indexPrice, contract), _price(data.lastPrice, contract))
-    if prices != (None, None, None):
-        facts.append(Quote(contract.symbol, contract.asset, seen.event_ms, *prices))
+    mark = data.markPrice / contract.scale if isinstance(data.markPrice, float) else None
+    index = data.indexPrice / contract.scale if isinstance(data.indexPrice, float) else None
+    last = data.lastPrice / contract.scale if isinstance(data.lastPrice, float) else None
+    if mark or index or last:
+        facts.append(Quote(contract.symbol, contract.asset, seen.event_ms, mark, index, last))
     printed = one_side(data)
     if printed is not None:
         facts.append(open_interest(printed, now.mark, contract, seen))
@@ -186,10 +186,6 @@ def _shown(printed: float | Blank | UnsetType, was: float | None) -> float | Non
     if isinstance(printed, float):
         return printed
     return was if printed is UNSET else None
-
-
-def _price(printed: float | Blank | UnsetType, contract: Contract) -> float | None:
-    return printed / contract.scale if isinstance(printed, float) else None
 
 
 def _base(quantity: float, native_price: float, contract: Contract) -> float:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import DecodeError, Meta
+from msgspec.json import Decoder
 
 SMALLEST, LARGEST = 1e-18, 1e18  # far outside of any market, and close enough that products and ratios stay finite
 EARLIEST_MS = 1_400_000_000_000  # 2014: older than any frame; catches seconds and microseconds
@@ -19,8 +20,18 @@ Positive = Annotated[float, Meta(ge=SMALLEST, le=LARGEST)]  # a price, or a quan
 Amount = Annotated[float, Meta(ge=0, le=LARGEST)]  # an open interest: zero is a value
 Rate = Annotated[float, Meta(ge=-100, le=100)]
 Milliseconds = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00-\x1f]+$")]  # a symbol or a coin
+Name = Annotated[str, Meta(min_length=1, max_length=64)]  # a symbol or a coin
 Blank = Literal[""]  # the exchange says: no value
+
+POSITIVE = Decoder(Positive, strict=False)
+
+
+def positive(text: str) -> float:
+    """Return the number of a text that is also needed as it was printed, or raise ValueError."""
+    try:
+        return POSITIVE.decode(f'"{text}"')
+    except DecodeError as error:
+        raise ValueError(f"number is {text!r}, expected one from {SMALLEST} to {LARGEST}") from error
 
 
 def happened(event_ms: int, received_ms: int) -> int:
