@@ -47,6 +47,7 @@ class Collector:
     async def run(self, sink: Sink, health_file: Path | None) -> None:
         """Collect until cancelled; raises what the sink raises."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._frames.hand_over(self._exchange.hold_s))
             tasks.create_task(self._discover(tasks))
             for poll in self._exchange.polls:
                 tasks.create_task(self._poll(poll))
@@ -113,10 +114,10 @@ class Collector:
 
     async def _beat(self, sink: Sink, health_file: Path | None) -> None:
         """Say every second that the producer lives and until when its frames are complete."""
-        beat_seq = -1
+        beat_seq, was_complete = -1, False
         while True:
-            sink.poll()
-            if beat_seq >= 0 and sink.delivered_seq >= beat_seq and self._is_complete() and health_file:
+            was_complete = was_complete or self._is_complete()
+            if health_file and was_complete and 0 <= beat_seq <= sink.delivered_seq:
                 health_file.touch()  # noqa: ASYNC240  # one system call, once a second
             if self._all() and sink.room.is_set():
                 self._say_heartbeat()
@@ -130,7 +131,8 @@ class Collector:
         self._frames.say(Control("heartbeat", from_ns=min(proven, default=time.time_ns())))
 
     def _is_complete(self) -> bool:
-        return all(connection.channels.is_complete() for connection in self._all())
+        connections = self._all()
+        return bool(connections) and all(connection.channels.is_complete() for connection in connections)
 
     def _all(self) -> list[Connection]:
         return [connection for connections in self._connections.values() for connection in connections]

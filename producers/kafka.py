@@ -18,18 +18,19 @@ from schemas.topics import full_name
 
 from . import metrics
 
-SETTINGS = {
+DEFAULTS = {
     "linger.ms": 2,
     "compression.type": "zstd",
     "queue.buffering.max.kbytes": 64 << 10,  # what waits here while Kafka is away; then sockets are not read
-    "message.max.bytes": 2 << 20,
     "delivery.timeout.ms": 120_000,
-    "enable.idempotence": True,  # with acks=all: in order, each once
-    "enable.gapless.guarantee": True,  # a lost batch is the end of the run, never a hole before a later batch
     "log_level": 3,
 }
+GUARANTEES = {
+    "message.max.bytes": 2 << 20,
+    "enable.idempotence": True,  # with acks=all: in order, each once
+    "enable.gapless.guarantee": True,  # a lost batch is the end of the run, never a hole before a later batch
+}
 ANSWER_S = 10.0
-RETRY_S = 0.02
 TAIL_RECORDS = 200  # a window of the log's end, some seconds long
 
 
@@ -46,7 +47,7 @@ class RawTopic:
         self.room.set()
         self.delivered_seq = -1  # the last frame that Kafka acknowledged
         self._topic, self._partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
-        self._producer = Producer({**client, **SETTINGS})
+        self._producer = Producer({**DEFAULTS, **client, **GUARANTEES})
         self._encode = encoder(RawBatch)
         self._newest_ms = 0
         self._waiting: deque[tuple[bytes, int, int]] = deque()  # a spool on disk would take the place of this queue
@@ -63,7 +64,8 @@ class RawTopic:
             self._send()
 
     def poll(self) -> None:
-        """Take acknowledgements; raise `KafkaFailed` once a batch is lost for good."""
+        """Send what waits, take acknowledgements; raise `KafkaFailed` once a batch is lost for good."""
+        self._send()
         self._producer.poll(0)
         metrics.UNDELIVERED.set(self.undelivered())
         if self._failure:
@@ -79,7 +81,7 @@ class RawTopic:
             async with asyncio.timeout(within_s):
                 while self.undelivered():
                     self.poll()
-                    await asyncio.sleep(RETRY_S)
+                    await asyncio.sleep(0.01)
         except TimeoutError:
             pass
         return self.undelivered()
@@ -96,16 +98,18 @@ class RawTopic:
             self.room.set()
         except BufferError:
             self.room.clear()
-            asyncio.get_running_loop().call_later(RETRY_S, self._send)
-        self._producer.poll(0)
+        except KafkaException as error:
+            self._fail(error.args[0])
 
     def _acknowledged(self, last_seq: int, error: KafkaError | None, _message: Message) -> None:
         if error is None:
             self.delivered_seq = last_seq
-        elif not self._failure:
-            self._failure = (
-                f"{self._topic}: a batch could not be delivered: {error.str()}; start again once Kafka is well"
-            )
+        else:
+            self._fail(error)
+
+    def _fail(self, error: KafkaError) -> None:
+        first = f"{self._topic}: a batch could not be delivered: {error.str()}; start again once Kafka is well"
+        self._failure = self._failure or first
 
 
 def proven_until(exchange: str, prefix: str, client: Mapping[str, str]) -> int:

@@ -27,25 +27,24 @@ class Sink(Protocol):
         """Take a batch."""
 
     def poll(self) -> None:
-        """Raise what went wrong since."""
+        """Go on with what waits; raise what went wrong since."""
 
     async def drain(self, within_s: float) -> int:
         """Wait until everything is safe; return how many batches are not."""
 
 
 class Frames:
-    """The frames of one run, in the order received; a batch waits `hold_s` at most."""
+    """The frames of one run, in the order received."""
 
-    def __init__(self, exchange: str, sink: Sink, hold_s: float) -> None:
+    def __init__(self, exchange: str, sink: Sink) -> None:
         """Name a new run of a producer of this exchange."""
         self.run_id = secrets.token_hex(8)
         self.next_seq = 0  # of the next frame
         self.room = sink.room
-        self._exchange, self._sink, self._hold_s = exchange, sink, hold_s
+        self._exchange, self._sink = exchange, sink
         self._sources: dict[Source, int] = {}
         self._frames: list[RawFrame] = []
         self._bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
         self._count = metrics.FRAMES.labels(exchange)
         self._newest = metrics.LAST_FRAME.labels(exchange)
 
@@ -57,18 +56,20 @@ class Frames:
         self._frames.append(RawFrame(received_ns, index, payload))
         self._bytes += len(payload)
         self.next_seq += 1
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._hold_s, self.flush)
 
     def say(self, control: Control, source: Source = NOBODY) -> None:
         """Add a control frame."""
         self.put(source, msgspec.json.encode(control), time.time_ns())
 
+    async def hand_over(self, hold_s: float) -> None:
+        """Hand frames over, each after `hold_s` at most, until cancelled; raises what the sink raises."""
+        while True:
+            await asyncio.sleep(hold_s)
+            self.flush()
+            self._sink.poll()
+
     def flush(self) -> None:
         """Hand the frames over."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if not self._frames:
             return
         first_seq = self.next_seq - len(self._frames)

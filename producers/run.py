@@ -76,7 +76,7 @@ async def _collect(
 ) -> int:
     hosts = {name: url.rstrip("/") for name, url in {**exchange.hosts, **urls}.items()}
     sink: Sink = Lines(sys.stdout) if dry_run else RawTopic(exchange.name, prefix, client)
-    frames = Frames(exchange.name, sink, exchange.hold_s)
+    frames = Frames(exchange.name, sink)
     log.info("%s: run %s begins, stored before until %d", exchange.name, frames.run_id, since_ns)
     _forget(health_file)
     async with aiohttp.ClientSession() as session:
