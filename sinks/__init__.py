@@ -1,0 +1,1 @@
+"""Topics to ClickHouse: tables, batches, inserts that may be repeated without harm."""

@@ -1,0 +1,199 @@
+"""The sink's side of Kafka: batches over all topics, commits after the insert, patience while ClickHouse is away."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from . import metrics
+from .failures import CannotGoOn
+
+BATCH_ROWS = 50_000
+BATCH_BYTES = 8 << 20
+BATCH_AGE_S = 1.0  # ClickHouse prefers few large inserts
+CHUNK = 1_000  # messages taken at once: they overshoot a batch by no more
+TICK_S = 0.1  # how soon a stop is noticed
+BEAT_S = 1.0
+ANSWER_LIMIT_S = 30.0
+
+STRICT = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",  # where to begin is said at each assignment; anything else would hide a loss
+    "partition.assignment.strategy": "range",
+    "fetch.queue.backoff.ms": 5,
+    "queued.min.messages": 100_000,
+    "max.poll.interval.ms": 300_000,
+}
+ENDS_THE_SINK = {
+    KafkaError._AUTO_OFFSET_RESET: "the records after the last commit are no longer in the topic: publish them again "
+    "with `liq replay`, then set the group's offsets to the earliest with Kafka's own tools",
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "run `liq setup`",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "let the sink's user read the topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "let the sink's user read the group",
+    KafkaError._AUTHENTICATION: "compare the user and the password with the broker's",
+}
+LOST_MEMBERSHIP = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError._ASSIGNMENT_LOST,
+}
+
+log = logging.getLogger(__name__)
+
+
+class Abandoned(Exception):
+    """The batch at hand is no longer ours, or the sink shall stop: forget it, Kafka delivers it again."""
+
+
+@dataclass
+class Batch:
+    """What is stored and committed together."""
+
+    opened_s: float = field(default_factory=time.monotonic)
+    messages: dict[str, list[Any]] = field(default_factory=dict)  # each a Message, by topic, without heartbeats
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)  # where each partition goes on
+    count: int = 0
+    size: int = 0
+
+    def add(self, message: Any) -> None:
+        """Take one more message; a heartbeat only moves its partition on."""
+        topic, value = message.topic(), message.value()
+        self.offsets[topic, message.partition()] = message.offset() + 1
+        if value is not None:
+            self.messages.setdefault(topic, []).append(message)
+            self.count += 1
+            self.size += len(value)
+
+    def is_due(self) -> bool:
+        """Say whether it is large or old enough to be stored."""
+        full = self.count >= BATCH_ROWS or self.size >= BATCH_BYTES
+        return full or time.monotonic() - self.opened_s >= BATCH_AGE_S
+
+
+class Inbox:
+    """Reads topics as a member of a group. Whatever a rebalance interrupts is abandoned and read again."""
+
+    def __init__(
+        self,
+        client: Mapping[str, Any],
+        topics: list[str],
+        *,
+        group: str,
+        instance: str | None,
+        stop: threading.Event,
+        health_file: Path | None,
+    ) -> None:
+        """Join the group; each partition begins at its commit, or at its first record if it has none."""
+        member = {"group.instance.id": f"{group}.{instance}"} if instance else {}
+        self._consumer = Consumer({**client, **STRICT, **member, "group.id": group, "error_cb": self._notice})
+        self._stop = stop
+        self._health_file = health_file
+        self._assigned = self._moved = False
+        self._fatal: KafkaError | None = None
+        self._beaten_s = float("-inf")
+        if health_file:
+            health_file.unlink(missing_ok=True)
+        self._consumer.subscribe(topics, on_assign=self._begin, on_revoke=self._lose)
+
+    def gather(self) -> Batch:
+        """Return the next batch; an empty one where nothing came within the age of a batch, or at a stop."""
+        batch = Batch()
+        while not (batch.is_due() or self._stop.is_set()):
+            messages = self._consumer.consume(CHUNK, timeout=TICK_S)
+            self._beat()
+            if self._moved:  # the new partitions rest still, so these messages can only be of the former ones
+                batch, self._moved = Batch(), False
+                self._consumer.resume(self._consumer.assignment())
+                continue
+            for message in messages:
+                if error := message.error():
+                    self._judge(error, _place(message))
+                else:
+                    batch.add(message)
+        return batch
+
+    def rest(self, seconds: float) -> None:
+        """Stay in the group without reading. Raise `Abandoned` when the batch at hand is in vain."""
+        self._consumer.pause(self._consumer.assignment())
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._stop.is_set():
+            message = self._consumer.poll(min(TICK_S, left))
+            self._beat()
+            if message is not None and (error := message.error()):
+                self._judge(error, _place(message))
+            elif message is not None:
+                raise RuntimeError(f"{_place(message)} rests and delivered a record")
+        if self._moved or self._stop.is_set():
+            raise Abandoned
+        self._consumer.resume(self._consumer.assignment())
+
+    def commit(self, batch: Batch) -> None:
+        """Commit what is stored. Where that fails the records come again, and replace themselves."""
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
+        if not offsets:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as failure:
+            error = failure.args[0]
+            if error.code() not in LOST_MEMBERSHIP and not error.retriable():
+                raise
+            log.warning("not committed", extra={"error": error.str()})
+            return
+        metrics.BATCH_SECONDS.observe(time.monotonic() - batch.opened_s)
+        metrics.committed()
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
+
+    def _begin(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        committed = consumer.committed(partitions, timeout=ANSWER_LIMIT_S) if partitions else []
+        for partition in committed:
+            if partition.error:
+                raise KafkaException(partition.error)
+            if partition.offset < 0:
+                partition.offset = OFFSET_BEGINNING
+        consumer.assign(committed)
+        consumer.pause(committed)  # until `gather` has dropped what came from the former partitions
+        self._assigned = self._moved = True
+        log.info("assigned", extra={"partitions": len(committed)})
+
+    def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._assigned, self._moved = False, True
+        log.info("revoked", extra={"partitions": len(partitions)})
+
+    def _notice(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in ENDS_THE_SINK:
+            self._fatal = error
+        else:
+            log.warning("kafka", extra={"error": error.str()})
+
+    def _judge(self, error: KafkaError, where: str) -> None:
+        advice = ENDS_THE_SINK.get(error.code())
+        if advice or error.fatal():
+            raise CannotGoOn(f"{where}: {error.str()}: {advice or 'is another sink running as this instance?'}")
+        log.warning("kafka", extra={"where": where, "error": error.str()})
+
+    def _beat(self) -> None:
+        """Touch the health file while there is an assignment: this process reads, or waits for ClickHouse."""
+        if self._fatal is not None:
+            self._judge(self._fatal, "Kafka")
+        now = time.monotonic()
+        if self._health_file and self._assigned and now - self._beaten_s >= BEAT_S:
+            self._health_file.touch()
+            self._beaten_s = now
+
+
+def _place(message: Message) -> str:
+    return f"{message.topic()}[{message.partition()}]"
