@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from schemas.assets import asset_of
 from schemas.records import ContractKind
 from simulator.contracts import COINS, OTHER_COIN_USD, Contract
-from simulator.market import Quote
+from simulator.events import Quote
 
 # Coins that cost too little to be listed one by one.
 BASE_COINS = {"PEPE": "1000PEPE", "SHIB": "SHIB1000", "BONK": "1000BONK"}

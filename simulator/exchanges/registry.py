@@ -7,9 +7,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from simulator.events import Event
 from simulator.exchanges.bybit import Bybit
 from simulator.faults import Faults
-from simulator.market import Event, Market
+from simulator.market import Market
 from simulator.sockets import Clients
 from simulator.truth import Truth
 
