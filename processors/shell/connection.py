@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 Client = Mapping[str, str]  # librdkafka's settings, `bootstrap.servers` above all
 
-ANSWER_LIMIT_S = 10.0
+ANSWER_LIMIT_S = 5.0
 KNOWN = {"bootstrap.servers"}
 AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 

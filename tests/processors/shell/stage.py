@@ -79,6 +79,15 @@ class Stage:
     def log_of(self, number: int) -> str:
         return (self.directory / f"{number}.log").read_text()
 
+    def published(self) -> int:
+        """Return how many outputs there are, repeats included."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "none"})
+        out = full_name(self.prefix, "out")
+        places = [TopicPartition(out, number) for number in range(self.partitions)]
+        ends = [consumer.get_watermark_offsets(place, timeout=LIMIT_S)[1] for place in places]
+        consumer.close()
+        return sum(ends)
+
     def outputs(self) -> dict[int, list[tuple[int, str]]]:
         """Return count and digest of every output by lane, in log order."""
         found: dict[int, list[tuple[int, str]]] = {n: [] for n in range(self.partitions)}
@@ -101,9 +110,14 @@ class Stage:
                 ends[lane].append((time_ms, i))
         return {lane: _digests(self.inputs, rows[lane], min(ends[lane])) for lane in rows}
 
-    def finished(self) -> bool:
-        """Tell whether the last output of every lane is there."""
-        want, got = self.expected(), self.outputs()
+    def finish(self) -> None:
+        """Wait until everything that was appended so far is published."""
+        want = self.expected()
+        due = sum(map(len, want.values()))
+        until(lambda: self.published() >= due and self._has_published(want))
+
+    def _has_published(self, want: dict[int, list[tuple[int, str]]]) -> bool:
+        got = self.outputs()
         return all(set(want[lane]) <= set(got[lane]) for lane in want)
 
     def verify(self) -> int:
