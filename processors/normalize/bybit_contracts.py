@@ -61,9 +61,8 @@ def guessed(category: Category | None, symbol: str) -> Contract:
             asset, scale = asset_of(found[1])
             is_inverse, unit = possible == "inverse", UNITS[possible]
             return Contract(possible, symbol, asset, scale, is_inverse, unit, is_usd_quoted=False, interval_hours=None)
-    raise ValueError(
-        f"symbol is {symbol!r}, expected one of {category or 'linear or inverse'}, or its instrument first"
-    )
+    like = [EXAMPLES[category]] if category else list(EXAMPLES.values())
+    raise ValueError(f"symbol is {symbol!r}, expected its instrument before it, or one like {', '.join(like)}")
 
 
 def proven(instrument: Instrument) -> Contract:
