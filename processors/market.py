@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from math import nan
+from operator import attrgetter
 
 from schemas.partition import partition_of
 from schemas.records import Funding, FundingKind, MarketEntry, MarketSlice, OpenInterest
@@ -82,17 +83,17 @@ class Market:
             part.order, part.order_is_buy, part.order_base = order, is_buy, base
 
     def open_interest(self, value: OpenInterest) -> None:
-        """Remember the newest open interest of the minute."""
+        """Remember the newest open interest of the minute. Slices do not show it."""
         part = self._part(value.symbol, value.asset, value.event_ms)
         part.open_interest_base, part.open_interest_usd = value.open_interest_base, value.open_interest_usd
-        self._touch(part, value.event_ms)
+        self._touch(part)
 
     def funding(self, value: Funding) -> None:
         """Remember the newest rate of the minute; what was charged before is another number."""
         if value.kind is not FundingKind.SETTLED:
             part = self._part(value.symbol, value.asset, value.event_ms)
             part.funding_rate = value.rate
-            self._touch(part, value.event_ms)
+            self._touch(part)
 
     def close(self, second_ms: int, with_empty: bool) -> tuple[dict[int, MarketSlice], list[Part]]:
         """Return one slice per partition in which something changed, or for all, and the parts for their minutes."""
@@ -103,7 +104,7 @@ class Market:
             self._end_order(part)
             whole[part.symbol] = _joined(whole[part.symbol], part) if part.symbol in whole else part
         entries: dict[int, list[MarketEntry]] = {n: [] for n in range(self._partitions)} if with_empty else {}
-        for part in whole.values():
+        for part in sorted(whole.values(), key=attrgetter("symbol")):
             if part.trades or part.mark is not None or part.index is not None or part.last is not None:
                 entries.setdefault(partition_of(part.asset, self._partitions), []).append(_entry(part))
         return {n: self._slice(second_ms, found) for n, found in entries.items()}, parts
@@ -126,10 +127,9 @@ class Market:
         parts = self._parts.setdefault(minute_ms, {})
         return parts.get(symbol) or parts.setdefault(symbol, Part(minute_ms, symbol, asset))
 
-    def _touch(self, part: Part, event_ms: int) -> None:
+    def _touch(self, part: Part) -> None:
         part.observations += 1
         part.received_ms = self.received_ms
-        part.event_ms = max(part.event_ms, event_ms)
 
     def _end_order(self, part: Part) -> None:
         """Weigh a taker order once its prints are complete: at the next order, at the latest with the second."""

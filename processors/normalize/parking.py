@@ -16,7 +16,7 @@ from .facts import Frame
 PARK_AFTER = 20  # failures in a row
 SAMPLE = 1_000  # of a parked channel every so many failures are kept
 MAX_CHANNELS = 64  # beyond, names that were never seen share one place: garbage invents names
-QUIET_MS = 60_000  # without a failure; ends the parking of what has no name
+QUIET_MS = 60_000  # without a failure: ends the parking of what has no name, frees the place of a name not parked
 
 
 class Letter(NamedTuple):
@@ -49,7 +49,7 @@ class Parking:
 
     def failed(self, name: str, received_ms: int) -> Letter | None:
         """Count a failure; return what its dead letter says, or None where none is to be kept."""
-        if name not in self._channels and len(self._channels) >= MAX_CHANNELS:
+        if name not in self._channels and not self._has_room(received_ms):
             name = ""
         known = self._channels.get(name) or _Channel(name)
         was_quiet = not name and received_ms - known.failed_ms > QUIET_MS
@@ -70,6 +70,15 @@ class Parking:
                 known = self._channels[name]
                 self._channels[name] = _Channel(name, 0, known.suppressed, known.failed_ms)
                 del self.failing[name]
+
+    def _has_room(self, now_ms: int) -> bool:
+        """Make room where there is none: names that failed a few times and are quiet may have been garbage."""
+        if len(self._channels) >= MAX_CHANNELS:
+            for channel in tuple(self._channels.values()):
+                if now_ms - channel.failed_ms > QUIET_MS and channel.run < PARK_AFTER and not channel.suppressed:
+                    del self._channels[channel.name]
+                    self.failing.pop(channel.name, None)
+        return len(self._channels) < MAX_CHANNELS
 
     def tables(self) -> Tables:
         """Return the state."""

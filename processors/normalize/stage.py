@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from schemas.raw import SourceKind
-from schemas.records import DeadLetter, Funding, Instrument, Liquidation, MarketMinute, OpenInterest
+from schemas.records import DeadLetter, Funding, Instrument, Liquidation, MarketMinute, MinuteAggregate, OpenInterest
 
 from ..changes import Changes
 from ..market import Market
@@ -21,7 +21,7 @@ from ..minutes import KEEP_MS, Minutes, start_of_minute
 from ..pieces import Pieces, Tables, pack, rows, unpack
 from ..processor import Input, Output
 from ..repeats import Repeats
-from .facts import BadFrame, Fact, Frame, Normalizer, Quote, Trade
+from .facts import BadFrame, Frame, Normalizer, Quote, Trade
 from .frames import control, frames
 from .parking import Parking
 from .publications import OUTPUTS, Publication, encoded
@@ -33,7 +33,8 @@ WITH_HEARTBEATS = ("liquidations", "open-interest", "funding")
 SECOND_MS = 1_000
 REASON_LIMIT = 500  # characters of a dead letter's reason; its payload is there in full
 
-Handler = Callable[[Any, list[Publication]], None]
+ByAsset = OpenInterest | Funding | MinuteAggregate | MarketMinute
+Handler = Callable[[Any], None]
 
 
 class Stateful(Protocol):
@@ -77,6 +78,7 @@ class Normalize:
         self._market_minutes = MarketMinutes(exchange, revision)
         self._open_interest, self._funding = Changes(OpenInterest), Changes(Funding)
         self._handlers = self._wanted_handlers()
+        self._out: list[Publication] = []  # what the frame at hand brings
         self._second_ms = 0  # the pending second of the collector's clock; 0 before the first frame
         self._watermark_ms = 0
         self._alive = False  # a heartbeat came since the last second was closed
@@ -110,36 +112,37 @@ class Normalize:
     def receive(self, frame: Frame) -> list[Publication]:
         """Return what one frame, or control frame, brings."""
         self.frames += 1
-        out: list[Publication] = []
-        received_ms = frame.received_ms
-        if frame.kind is SourceKind.CONTROL:
-            self._receive_control(frame, out)
+        out = self._out = []
+        received_ms, kind = frame.received_ms, frame.kind
+        if kind is SourceKind.CONTROL:
+            self._receive_control(frame)
             return out
         if received_ms >= self._second_ms + SECOND_MS:
-            self._close_second(received_ms, out)
+            self._close_second(received_ms)
         try:
             facts = self._normalizer.normalize(frame)
         except BadFrame as bad:
-            self._bury(frame, bad, out)
+            self._bury(frame, bad)
             return out
         if self._parking.failing and facts:
             self._parking.mapped(frame)
         if received_ms > self._market.received_ms:
             self._market.received_ms = received_ms
+        is_stream = kind is SourceKind.FRAME
         for fact in facts:
+            if is_stream and fact.event_ms > self._watermark_ms:
+                self._watermark_ms = fact.event_ms
             handle = self._handlers.get(type(fact))
             if handle:
-                handle(fact, out)
-        if facts and frame.kind is SourceKind.FRAME:
-            self._move_watermark(facts)
+                handle(fact)
         return out
 
     def flush(self) -> list[Publication]:
         """Return what is still pending at the end of a finite input: its last second, and minutes in progress."""
-        out: list[Publication] = []
+        out = self._out = []
         now_ms = self._market.received_ms
-        self._close_second(now_ms, out)
-        self._publish_market_minutes(self._market_minutes.flush(), now_ms, out)
+        self._close_second(now_ms)
+        self._publish("market-minutes", self._market_minutes.flush(), now_ms)
         return out
 
     def snapshot(self) -> Callable[[], bytes]:
@@ -175,92 +178,76 @@ class Normalize:
         """Return what is done with a fact, by its type; facts that no wanted output needs are passed over."""
         handlers: dict[type, tuple[Handler, set[str]]] = {
             Liquidation: (self._receive_liquidation, {"liquidations", "minutes"}),
-            Quote: (lambda quote, _: self._market.quote(quote), {"market", "market-minutes"}),
-            Trade: (lambda trade, _: self._market.trade(trade), {"market", "market-minutes"}),
+            Quote: (self._market.quote, {"market", "market-minutes"}),
+            Trade: (self._market.trade, {"market", "market-minutes"}),
             OpenInterest: (self._receive_open_interest, {"open-interest", "market-minutes"}),
             Funding: (self._receive_funding, {"funding", "market-minutes"}),
             Instrument: (self._receive_instrument, {"instruments"}),
         }
         return {kind: handle for kind, (handle, needed_by) in handlers.items() if needed_by & self._outputs}
 
-    def _receive_liquidation(self, liquidation: Liquidation, out: list[Publication]) -> None:
+    def _receive_liquidation(self, liquidation: Liquidation) -> None:
         if self._repeats.is_repeat(liquidation):
             return
         self._minutes.receive(liquidation)
         if "liquidations" in self._outputs:
-            out.append(Publication("liquidations", liquidation, liquidation.asset, liquidation.received_ms))
+            self._out.append(Publication("liquidations", liquidation, liquidation.asset, liquidation.received_ms))
 
-    def _receive_open_interest(self, value: OpenInterest, _: list[Publication]) -> None:
+    def _receive_open_interest(self, value: OpenInterest) -> None:
         self._open_interest.receive(value)
         self._market.open_interest(value)
 
-    def _receive_funding(self, value: Funding, _: list[Publication]) -> None:
+    def _receive_funding(self, value: Funding) -> None:
         self._funding.receive(value)
         self._market.funding(value)
 
-    def _receive_instrument(self, instrument: Instrument, out: list[Publication]) -> None:
+    def _receive_instrument(self, instrument: Instrument) -> None:
         key = f"{self._exchange}:{instrument.symbol}"
-        out.append(Publication("instruments", instrument, key, instrument.received_ms))
+        self._out.append(Publication("instruments", instrument, key, instrument.received_ms))
 
-    def _receive_control(self, frame: Frame, out: list[Publication]) -> None:
+    def _receive_control(self, frame: Frame) -> None:
         said = control(frame).control
         is_heartbeat = said == "heartbeat"
         if is_heartbeat:
             self._watermark_ms = max(self._watermark_ms, frame.received_ms)
             self._alive = True
         if frame.received_ms >= self._second_ms + SECOND_MS:
-            self._close_second(frame.received_ms, out)
+            self._close_second(frame.received_ms)
         if is_heartbeat:
             self._market.received_ms = max(self._market.received_ms, frame.received_ms)
-            self._beat(frame.received_ms, out)
+            self._beat(frame.received_ms)
             return
         self._control[said] += 1
         if said == "disconnected":
             self._normalizer.disconnected(frame.connection)
 
-    def _beat(self, now_ms: int, out: list[Publication]) -> None:
+    def _beat(self, now_ms: int) -> None:
         """Say to everybody who reads an asset topic that nothing older is on its way; `market` has its slices."""
         for topic in WITH_HEARTBEATS:
             if topic in self._outputs:
-                out.extend(Publication(topic, None, None, now_ms, n) for n in range(self._asset_partitions))
+                self._out.extend(Publication(topic, None, None, now_ms, n) for n in range(self._asset_partitions))
 
-    def _move_watermark(self, facts: Sequence[Fact]) -> None:
-        for fact in facts:
-            if fact.event_ms > self._watermark_ms:
-                self._watermark_ms = fact.event_ms
-
-    def _close_second(self, now_ms: int, out: list[Publication]) -> None:
+    def _close_second(self, now_ms: int) -> None:
         """Publish the pending second and what became due with it; `now_ms` opens the next one."""
         if self._second_ms:
             slices, parts = self._market.close(self._second_ms, with_empty=self._alive)
             if "market" in self._outputs:
-                out.extend(Publication("market", part, None, now_ms, n) for n, part in slices.items())
-            self._publish_changes(now_ms, out)
-            self._close_minutes(now_ms, out)
+                self._out.extend(Publication("market", part, None, now_ms, n) for n, part in slices.items())
+            self._publish("open-interest", self._open_interest.close(), now_ms)
+            self._publish("funding", self._funding.close(), now_ms)
+            floor_ms = self._repeats.forget(start_of_minute(self._watermark_ms - KEEP_MS))
+            self._publish("minutes", self._minutes.close(self._watermark_ms, floor_ms), now_ms)
             for part in parts:
                 self._market_minutes.receive(part)
-            market_minutes = self._market_minutes.close(self._watermark_ms, self._second_ms)
-            self._publish_market_minutes(market_minutes, now_ms, out)
+            closed = self._market_minutes.close(self._watermark_ms, self._second_ms)
+            self._publish("market-minutes", closed, now_ms)
         self._second_ms, self._alive = now_ms - now_ms % SECOND_MS, False
 
-    def _publish_changes(self, now_ms: int, out: list[Publication]) -> None:
-        changed_interest, changed_rates = self._open_interest.close(), self._funding.close()
-        if "open-interest" in self._outputs:
-            out.extend(Publication("open-interest", value, value.asset, now_ms) for value in changed_interest)
-        if "funding" in self._outputs:
-            out.extend(Publication("funding", value, value.asset, now_ms) for value in changed_rates)
+    def _publish(self, topic: str, records: Iterable[ByAsset], now_ms: int) -> None:
+        if topic in self._outputs:
+            self._out.extend(Publication(topic, record, record.asset, now_ms) for record in records)
 
-    def _close_minutes(self, now_ms: int, out: list[Publication]) -> None:
-        floor_ms = self._repeats.forget(start_of_minute(self._watermark_ms - KEEP_MS))
-        minutes = self._minutes.close(self._watermark_ms, floor_ms)
-        if "minutes" in self._outputs:
-            out.extend(Publication("minutes", minute, minute.asset, now_ms) for minute in minutes)
-
-    def _publish_market_minutes(self, minutes: Sequence[MarketMinute], now_ms: int, out: list[Publication]) -> None:
-        if "market-minutes" in self._outputs:
-            out.extend(Publication("market-minutes", minute, minute.asset, now_ms) for minute in minutes)
-
-    def _bury(self, frame: Frame, bad: BadFrame, out: list[Publication]) -> None:
+    def _bury(self, frame: Frame, bad: BadFrame) -> None:
         letter = self._parking.failed(bad.channel, frame.received_ms)
         self.dead_letters += 1
         if letter is None or "dead-letters" not in self._outputs:
@@ -280,4 +267,4 @@ class Normalize:
             suppressed=letter.suppressed,
             payload=frame.payload,
         )
-        out.append(Publication("dead-letters", record, self._exchange, frame.received_ms))
+        self._out.append(Publication("dead-letters", record, self._exchange, frame.received_ms))

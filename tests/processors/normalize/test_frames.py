@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from processors.normalize.facts import Frame
+from processors.normalize.frames import ForeignFrames, control, exchange_of, frames
+from processors.processor import Input
+from schemas.avro import Undecodable, encode
+from schemas.raw import Control, RawBatch, RawFrame, Source, SourceKind
+
+from ..tiny import raw
+
+SOURCES = (Source(SourceKind.REST, "GET https://host/x", ""), Source(SourceKind.FRAME, "wss://host", "host-1"))
+
+
+def record(*found: RawFrame) -> Input:
+    return Input("raw", 1, 7, 0, None, encode(RawBatch("bybit", "run", 0, SOURCES, found)), ())
+
+
+def test_a_batch_holds_frames_with_their_source_and_place() -> None:
+    batch = record(RawFrame(1_999_999, 1, b"{}"), RawFrame(2_000_000, 0, b"[]"))
+    assert list(frames(batch, "bybit")) == [
+        Frame(b"{}", 1, SourceKind.FRAME, "wss://host", "host-1", 1, 7, 0),
+        Frame(b"[]", 2, SourceKind.REST, "GET https://host/x", "", 1, 7, 1),
+    ]
+
+
+def test_frames_of_another_exchange_are_refused() -> None:
+    with pytest.raises(ForeignFrames, match="raw/1 at 7 holds frames of bybit, expected okx"):
+        list(frames(record(), "okx"))
+    assert exchange_of(record()) == "bybit"
+
+
+@pytest.mark.parametrize("value", [None, b"", b"garbage"])
+def test_what_is_no_batch_stops_the_stage(value: bytes | None) -> None:
+    with pytest.raises(Undecodable):
+        list(frames(record()._replace(value=value), "bybit"))
+
+
+def test_a_control_frame_says_what_happened() -> None:
+    said = raw(b'{"control":"gap","from_ns":1,"to_ns":2,"channels":["trades"]}', received_s=0)
+    assert control(said) == Control("gap", channels=("trades",), from_ns=1, to_ns=2)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b'{"control":"dance"}', b"\xff"])
+def test_an_unknown_control_frame_stops_the_stage(payload: bytes) -> None:
+    with pytest.raises(Undecodable, match="control frame"):
+        control(raw(payload, received_s=0))
