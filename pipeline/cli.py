@@ -295,6 +295,8 @@ def _guarded(command: Callable[[], object]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return exits.INTERRUPTED
+    except exits.Signalled as ended:
+        return ended.code
     except exits.Ended as error:
         click.echo(f"liq: {error}", err=True)
         return error.code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 FAILURE = 1
 USAGE = 2
 CONFIGURATION = 3
@@ -20,6 +22,15 @@ class Ended(Exception):
     """The command cannot go on; the message says why and what to do."""
 
     code = FAILURE
+
+
+class Signalled(Exception):
+    """The user or the system asked for the end."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the exit code that belongs to the signal."""
+        super().__init__(signal.Signals(number).name)
+        self.code = INTERRUPTED if number == signal.SIGINT else TERMINATED
 
 
 class BadConfiguration(Ended):

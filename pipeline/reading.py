@@ -15,6 +15,12 @@ from .settings import Settings
 
 REQUEST_LIMIT_S = 10.0
 POLL_S = 0.2
+NO_LEADER_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+}
 Offsets = dict[tuple[str, int], int]  # by full topic name and partition
 
 
@@ -51,7 +57,7 @@ def _offsets(client: AdminClient, where: list[TopicPartition], spec: OffsetSpec)
             answers = client.list_offsets(dict.fromkeys(where, spec), request_timeout=REQUEST_LIMIT_S)
             return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
         except KafkaException as error:
-            if not error.args[0].retriable() or time.monotonic() > deadline:
+            if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
 

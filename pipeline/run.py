@@ -16,11 +16,11 @@ from typing import Any
 
 from embedded.clickhouse import Server
 from embedded.kafka import Broker
-from embedded.processes import free_port, is_free
+from embedded.processes import CannotStart, free_port, is_free
 from processors.stages import STAGES
 
 from .clickhouse import migrate, rows
-from .exits import INTERRUPTED, TERMINATED, Ended
+from .exits import Ended, Signalled
 from .services import Service, wait_until_ready
 from .settings import Settings, child_environment
 from .setup import create_topics
@@ -34,15 +34,6 @@ READY_LIMIT_S = 60.0
 DRAIN_LIMIT_S = 30.0
 PREFERRED = {"kafka": 9092, "clickhouse": 9000, "simulator": 18_080}
 EMBEDDED_ASSET_PARTITIONS = 4
-
-
-class Signalled(Exception):
-    """The user or the system asked for the end."""
-
-    def __init__(self, number: int) -> None:
-        """Keep the exit code that belongs to the signal."""
-        super().__init__(signal.Signals(number).name)
-        self.code = INTERRUPTED if number == signal.SIGINT else TERMINATED
 
 
 @dataclass(frozen=True)
@@ -119,9 +110,19 @@ def running(settings: Settings, ports: Mapping[str, int | None], rate: float) ->
         log.info("stopping")
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What an embedded server says of its failure is the end of the command."""
+    try:
+        yield
+    except CannotStart as error:
+        raise Ended(str(error)) from error
+
+
+@_explained()
 def _start_servers(stack: ExitStack, settings: Settings, directory: Path, ports: Mapping[str, int | None]) -> Settings:
     kafka_port = choose_port("kafka", ports.get("kafka"))
-    broker = Broker(directory / "kafka", port=kafka_port, on_progress=lambda text: log.info("kafka: %s", text))
+    broker = Broker(directory / "kafka", port=kafka_port, on_progress=log.info)
     stack.enter_context(broker)
     log.info("kafka is ready at %s", broker.bootstrap)
     clickhouse_port = choose_port("clickhouse", ports.get("clickhouse"))
@@ -155,6 +156,9 @@ def _start_services(
         services[name].start()
         stack.callback(services[name].stop)
 
+    start("sink", "sink")
+    for stage in STAGES:
+        start(f"process-{stage}", "process", stage)
     if settings.market == "sim":
         for exchange in settings.exchanges:
             port = choose_port("simulator", ports.get("simulator"))
@@ -162,17 +166,14 @@ def _start_services(
             start(
                 f"simulate-{exchange}", "simulate", exchange, "--port", str(port), "--rate", str(rate), "--truth", truth
             )
-            key = f"urls__{exchange}__"
-            shared |= {f"{key}ws": f"ws://127.0.0.1:{port}", f"{key}rest": f"http://127.0.0.1:{port}"}
-            log.info("simulated %s: http://127.0.0.1:%d", exchange, port)
-        wait_until_ready(list(services.values()), READY_LIMIT_S)
-    first = set(services)
-    start("sink", "sink")
-    for stage in STAGES:
-        start(f"process-{stage}", "process", stage)
+            shared |= {
+                f"urls__{exchange}__ws": f"ws://127.0.0.1:{port}",
+                f"urls__{exchange}__rest": f"http://127.0.0.1:{port}",
+            }
+        wait_until_ready([service for name, service in services.items() if name.startswith("simulate-")], READY_LIMIT_S)
     for exchange in settings.exchanges:
         start(f"produce-{exchange}", "produce", exchange)
-    wait_until_ready([service for name, service in services.items() if name not in first], READY_LIMIT_S)
+    wait_until_ready([service for name, service in services.items() if not name.startswith("simulate-")], READY_LIMIT_S)
     return services
 
 

@@ -14,6 +14,7 @@ from .exits import Ended, Unreachable
 from .settings import Settings
 
 REQUEST_LIMIT_S = 10.0
+FIRST_ANSWER_LIMIT_S = 3.0  # whoever started us will start us again
 APPEAR_LIMIT_S = 20.0
 
 
@@ -21,7 +22,7 @@ def admin(settings: Settings) -> AdminClient:
     """Return an admin client of a broker that answers."""
     client = AdminClient({**settings.kafka, "log_level": 0})
     try:
-        client.list_topics(timeout=REQUEST_LIMIT_S)
+        client.list_topics(timeout=FIRST_ANSWER_LIMIT_S)
     except KafkaException as error:
         raise Unreachable(
             f"Kafka does not answer at {settings.kafka_brokers} ({error.args[0].str()}): "

@@ -16,6 +16,7 @@ from schemas.topics import TOPICS, logical_name
 from .reading import bounds, consumer, partitions, read
 from .settings import Settings
 
+STOP_LIMIT_S = 5.0
 COUNTED = [name for name, topic in TOPICS.items() if topic.record is not None]
 
 
@@ -29,6 +30,7 @@ class Tally:
     records: Counter[str] = field(default_factory=Counter)
     failure: Exception | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread = field(init=False)
 
     def start(self) -> Tally:
         """Note where the topics end now, and count what comes after."""
@@ -45,12 +47,14 @@ class Tally:
             finally:
                 client.close()
 
-        threading.Thread(target=follow, name="tally", daemon=True).start()
+        self._thread = threading.Thread(target=follow, name="tally", daemon=True)
+        self._thread.start()
         return self
 
     def stop(self) -> None:
         """Stop counting."""
         self._stop.set()
+        self._thread.join(STOP_LIMIT_S)
 
     def count(self, message: Message) -> None:
         """Count one record; heartbeats do not count."""

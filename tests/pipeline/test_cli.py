@@ -1,0 +1,80 @@
+"""The command line: every end has its code and one line that says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NOBODY = "127.0.0.1:1"
+COMMANDS = ("run", "setup", "produce", "process", "sink", "simulate", "normalize", "tail", "status", "config")
+
+
+def liq(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_names_every_command_and_every_exit_code(tmp_path: Path) -> None:
+    done = liq("--help", folder=tmp_path)
+
+    assert done.returncode == 0
+    assert [command for command in COMMANDS if f"\n  {command} " not in done.stdout] == []
+    assert "130 and 143 ended by a signal" in " ".join(done.stdout.split())
+
+
+def test_help_loads_neither_faust_nor_the_engine() -> None:
+    heavy = {"faust", "chdb", "confluent_kafka", "aiohttp"}
+    code = f"import sys; from pipeline import cli; print({heavy} & set(sys.modules))"
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nonsense"], 2, "No such command 'nonsense'"),
+        (["run", "--for", "soon"], 2, "'soon' is no duration: 90s, 10m, 2h"),
+        (["run", "--for", "0s"], 2, "'0s' is no duration"),
+        (["produce", "mtgox"], 2, "'mtgox' is not one of bybit"),
+        (["process", "guessing"], 2, "'guessing' is not one of normalize"),
+        (["normalize", "bybit", "nowhere.jsonl"], 2, "nowhere.jsonl"),
+        (["status"], 4, f"Kafka does not answer at {NOBODY}"),
+        (["sink"], 4, f"Kafka does not answer at {NOBODY}"),
+        (["produce", "bybit"], 4, f"Kafka does not answer at {NOBODY}"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_that_cannot_go_on_says_why_and_has_its_code(
+    arguments: list[str], code: int, words: str, tmp_path: Path
+) -> None:
+    done = liq(*arguments, folder=tmp_path, LIQ_KAFKA_BROKERS=NOBODY)
+
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_code_3(tmp_path: Path) -> None:
+    done = liq("status", folder=tmp_path, LIQ_KAFKA_BROKER="x:1")
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "liq: there is no setting LIQ_KAFKA_BROKER; did you mean LIQ_KAFKA_BROKERS?\n"
+
+
+def test_config_shows_values_and_origins_but_no_secret(tmp_path: Path) -> None:
+    done = liq("--market", "live", "config", "show", "--origin", folder=tmp_path, LIQ_CLICKHOUSE_PASSWORD="s3cret")
+
+    lines = {line.split(" ")[0]: line for line in done.stdout.splitlines()}
+    assert lines["market"].endswith("# flag")
+    assert lines["clickhouse_password"].endswith("# environment")
+    assert lines["kafka_brokers"].endswith("# default")
+    assert "s3cret" not in done.stdout
