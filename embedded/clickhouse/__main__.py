@@ -38,7 +38,8 @@ def main() -> str | None:
         sock = socket.create_server(("127.0.0.1", arguments.port), backlog=128)
         listener = Listener(sock, _users(), connect, arguments.max_clients)
     except (OSError, ChdbError) as e:
-        return f"cannot serve {arguments.directory} on port {arguments.port}: {e}"
+        reason = str(e).partition("\n")[0]  # a stack trace of the engine follows
+        return f"cannot serve {arguments.directory} on port {arguments.port}: {reason}"
     logging.info("%s, on port %d", READY.decode(), arguments.port)
     listener.serve(ended)
     return None

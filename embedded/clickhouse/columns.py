@@ -17,6 +17,7 @@ WIDTHS = {
 }
 WIDTH_OF = {name: width for width, names in WIDTHS.items() for name in names.split()}
 DECIMAL_WIDTHS = ((9, 4), (18, 8), (38, 16), (76, 32))  # up to so many digits, so many bytes
+MAX_BRACKETS = 100
 QUOTED_OR_SIGN = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.)*`|[(),]|[^'`(),]+", re.S)
 ELEMENT_NAME = re.compile(r"\s*(?:`(?:[^`\\]|\\.)*`|\w+)\s+(?=[A-Z])")
 
@@ -30,6 +31,8 @@ class Layout(NamedTuple):
 
 def skip_column(reader: Reader, kind: str, rows: int) -> None:
     """Steps over a column of at least one row. Raises Malformed for a type that cannot be measured."""
+    if kind.count("(") > MAX_BRACKETS:
+        raise Malformed(f"a type with more than {MAX_BRACKETS} brackets")
     prefix_bytes, skip_rows = layout(kind)
     reader.skip(prefix_bytes)
     skip_rows(reader, rows)
@@ -74,7 +77,7 @@ def _width(name: str, arguments: str) -> int | None:
         return int(arguments)
     if name == "Decimal":
         digits = int(arguments.split(",")[0])
-        return next(width for most, width in DECIMAL_WIDTHS if digits <= most)
+        return next((width for most, width in DECIMAL_WIDTHS if digits <= most), None)
     return WIDTH_OF.get(name)
 
 

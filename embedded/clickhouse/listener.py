@@ -42,9 +42,9 @@ class Listener:
             arrived = select.select([self._sock], [], [], TICK_S)[0]
             if self._lost_writes.is_set():
                 self._reload()
+            self._look_after_sessions()
             if arrived:
                 self._admit(self._sock.accept()[0])
-            self._look_after_sessions()
             if time.monotonic() > check_writes_at:
                 check_writes_at = time.monotonic() + CHECK_WRITES_S
                 if self._admin.has_lost_writes():  # by a merge, say: sessions report their own

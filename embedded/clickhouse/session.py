@@ -97,7 +97,7 @@ class Session:
             self.refuse(e)
         except (ChdbError, Refused) as e:  # of the greeting
             self.refuse(e)
-        except (Malformed, RecursionError, ValueError) as e:  # such as types nested without end
+        except (Malformed, ValueError) as e:  # the latter: a FixedString of no number, say
             log.warning("%s: %s", self._tag, e)
             self.refuse(Refused(UNKNOWN_PACKET, f"{self._tag}: {e}"))
         except (EOFError, OSError) as e:
