@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ Client = Mapping[str, str]  # librdkafka's settings, `bootstrap.servers` above a
 
 ANSWER_LIMIT_S = 5.0
 KNOWN = {"bootstrap.servers"}
+LIBRARY_LOG = logging.getLogger("librdkafka")  # else it writes to the terminal by itself
 AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 
 
@@ -43,7 +45,7 @@ def check_topics(client: Client, inputs: Iterable[str], outputs: Iterable[str], 
 
 def _partitions(client: Client) -> dict[str, int]:
     try:
-        topics = AdminClient({**client, "log_level": "0"}).list_topics(timeout=ANSWER_LIMIT_S).topics
+        topics = AdminClient({**client}, logger=LIBRARY_LOG).list_topics(timeout=ANSWER_LIMIT_S).topics
     except KafkaException as error:
         if error.args[0].code() in AWAY:
             raise Unreachable(f"no Kafka broker answers at {client['bootstrap.servers']}: is it running?") from error

@@ -9,7 +9,7 @@ from functools import partial
 from confluent_kafka import KafkaError, Message, Producer
 
 from ..processor import Output
-from .connection import Client
+from .connection import LIBRARY_LOG, Client
 
 POLL_S = 0.002
 SETTINGS = {
@@ -33,7 +33,9 @@ class Outbox:
         self.published = dict.fromkeys(full_names, 0)
         self.waits = 0  # for room
         self._full_names = full_names
-        self._producer = Producer({**client, **SETTINGS, "compression.type": compression, "linger.ms": linger_ms})
+        self._producer = Producer(
+            {**client, **SETTINGS, "compression.type": compression, "linger.ms": linger_ms}, logger=LIBRARY_LOG
+        )
         self._open: dict[int, None] = {}  # in the order of publishing
         self._sent = 0
         self._error: DeliveryError | None = None

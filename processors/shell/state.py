@@ -15,12 +15,20 @@ from collections.abc import Iterator, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..processor import Output
-from .connection import Client
+from .connection import LIBRARY_LOG, Client
 from .outbox import Outbox
 from .snapshots import Note, Snapshot, Unreadable, pack, unpack
 
 READ_LIMIT_S = 15.0
+POLL_S = 0.2
 LOCAL = "state"
+READING = {
+    "group.id": "none",
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "earliest",
+    "fetch.wait.max.ms": 10,
+}
 
 
 class StateTopic:
@@ -72,22 +80,23 @@ class StateTopic:
 
     def _log(self, since: Mapping[int, int]) -> Iterator[Message]:
         """Yield all records of the lanes from the given offsets on."""
-        settings = {"group.id": "none", "enable.auto.commit": False, "enable.partition.eof": True}
-        consumer = Consumer({**self._client, **settings, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10})
+        consumer = Consumer({**self._client, **READING}, logger=LIBRARY_LOG)
         open_lanes, deadline = set(since), time.monotonic() + READ_LIMIT_S
         try:
             consumer.assign([TopicPartition(self._topic, lane, offset) for lane, offset in since.items()])
             while open_lanes:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"snapshots of lanes {sorted(open_lanes)} not read within {READ_LIMIT_S:.0f} s")
-                for message in consumer.consume(100, 0.2):
-                    error = message.error()
-                    if error is None:
-                        yield message
-                    elif error.code() == KafkaError._PARTITION_EOF:
-                        open_lanes.discard(message.partition() or 0)
-                    elif not error.retriable():
-                        raise KafkaException(error)
+                message = consumer.poll(POLL_S)
+                if message is None:
+                    continue
+                error = message.error()
+                if error is None:
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    open_lanes.discard(message.partition() or 0)
+                elif not error.retriable():
+                    raise KafkaException(error)
         finally:
             consumer.close()
 

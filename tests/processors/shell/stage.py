@@ -156,12 +156,14 @@ def read_log(bootstrap: str, topic: str, partitions: int) -> Iterator[Message]:
         consumer.assign([TopicPartition(topic, number, 0) for number in open_partitions])
         while open_partitions:
             assert time.monotonic() < deadline, f"{topic} not read"
-            for message in consumer.consume(500, 0.2):
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    open_partitions.discard(message.partition() or 0)
+            message = consumer.poll(0.2)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                open_partitions.discard(message.partition() or 0)
     finally:
         consumer.close()
 
