@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from embedded.clickhouse import Server
 from embedded.kafka import Broker
 
 
@@ -19,3 +20,10 @@ def broker() -> Iterator[Broker]:
 def topic_prefix() -> str:
     """What the topics and groups of one test start with, such as `t3f9a61.`."""
     return f"t{secrets.token_hex(3)}."
+
+
+@pytest.fixture(scope="session")
+def clickhouse() -> Iterator[Server]:
+    """One temporary ClickHouse; `reader` has the password `look`. Tests that stop or kill one start their own."""
+    with Server(reader_password="look") as shared:
+        yield shared
