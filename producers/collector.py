@@ -12,17 +12,14 @@ import msgspec
 
 from schemas.raw import Control
 
-from .connection import Connection, Timing
+from .connection import Connection
 from .exchange import Exchange, Feed, Poll
 from .raw import Frames, Sink
 from .rest import Rest, RestFailed
 from .shards import assign
+from .timing import Timing
 
 log = logging.getLogger(__name__)
-
-HEARTBEAT_S = 1.0
-CONTEXT_S = 600.0
-LISTING_RETRY_S = 5.0
 
 
 class Collector:
@@ -61,7 +58,7 @@ class Collector:
                 channels = await self._list()
             except (RestFailed, msgspec.MsgspecError) as error:
                 log.warning("%s: the listing failed, subscriptions stay as they are: %s", self._exchange.name, error)
-                await asyncio.sleep(LISTING_RETRY_S)
+                await asyncio.sleep(self._timing.listing_retry_s)
                 continue
             for feed in self._exchange.feeds:
                 self._carry(feed, channels.get(feed.name, ()), tasks)
@@ -108,7 +105,7 @@ class Collector:
     async def _repeat_context(self) -> None:
         """Tell a replay that starts anywhere what is subscribed; listings and polls come often enough by themselves."""
         while True:
-            await asyncio.sleep(CONTEXT_S)
+            await asyncio.sleep(self._timing.context_s)
             for connection in self._all():
                 connection.repeat_context()
 
@@ -122,7 +119,7 @@ class Collector:
             if self._all() and sink.room.is_set():
                 self._say_heartbeat()
                 beat_seq = self._frames.next_seq - 1
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(self._timing.heartbeat_s)
 
     def _say_heartbeat(self) -> None:
         for connection in self._all():

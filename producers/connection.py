@@ -7,7 +7,6 @@ import logging
 import random
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -18,21 +17,9 @@ from . import metrics
 from .channels import Channels
 from .exchange import Exchange, Operation, Reply
 from .raw import Frames
+from .timing import Timing
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How patient a connection is, in seconds."""
-
-    open_s: float = 10.0
-    acknowledge_s: float = 10.0
-    prove_s: float = 1.0  # between two pings of the protocol
-    stall_s: float = 5.0  # unread for longer, the exchange may have thinned out what waits for us
-    first_backoff_s: float = 1.0
-    longest_backoff_s: float = 60.0
-    stable_s: float = 30.0  # after so long a life the backoff begins anew
 
 
 class Lost(Exception):

@@ -7,11 +7,11 @@ from typing import TextIO
 
 import msgspec
 
-from schemas.raw import RawBatch
+from schemas.raw import RawBatch, SourceKind
 
 
 class Lines:
-    """The sink that prints: `{"received_ns": ..., "source": {...}, "payload": "..."}`."""
+    """The sink that prints what exchanges said: `{"received_ns": ..., "source": "wss://...", "payload": "..."}`."""
 
     def __init__(self, out: TextIO) -> None:
         """Print to `out`."""
@@ -21,14 +21,13 @@ class Lines:
         self._out = out
 
     def publish(self, batch: RawBatch) -> None:
-        """Print each frame; bytes that are not UTF-8 are shown as replacement characters."""
+        """Print each frame but control frames; bytes that are not UTF-8 become replacement characters."""
         for frame in batch.frames:
-            line = {
-                "received_ns": frame.received_ns,
-                "source": batch.sources[frame.source],
-                "payload": frame.payload.decode(errors="replace"),
-            }
-            self._out.write(msgspec.json.encode(line).decode() + "\n")
+            source = batch.sources[frame.source]
+            if source.kind is not SourceKind.CONTROL:
+                payload = frame.payload.decode(errors="replace")
+                line = {"received_ns": frame.received_ns, "source": source.url, "payload": payload}
+                self._out.write(msgspec.json.encode(line).decode() + "\n")
         self._out.flush()
         self.delivered_seq = batch.first_seq + len(batch.frames) - 1
 

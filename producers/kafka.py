@@ -1,19 +1,17 @@
-"""Batches of raw frames to Kafka, and what Kafka already holds of them."""
+"""Batches of raw frames to Kafka: in order, each once, or the end of the run."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from uuid import uuid4
 
-import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from schemas.avro import decode, encoder
+from schemas.avro import encoder
 from schemas.exchanges import RAW_PARTITION
-from schemas.raw import Control, RawBatch, SourceKind
+from schemas.raw import RawBatch
 from schemas.topics import full_name
 
 from . import metrics
@@ -30,8 +28,6 @@ GUARANTEES = {
     "enable.idempotence": True,  # with acks=all: in order, each once
     "enable.gapless.guarantee": True,  # a lost batch is the end of the run, never a hole before a later batch
 }
-ANSWER_S = 10.0
-TAIL_RECORDS = 200  # a window of the log's end, some seconds long
 
 
 class KafkaFailed(Exception):
@@ -110,60 +106,3 @@ class RawTopic:
     def _fail(self, error: KafkaError) -> None:
         first = f"{self._topic}: a batch could not be delivered: {error.str()}; start again once Kafka is well"
         self._failure = self._failure or first
-
-
-def proven_until(exchange: str, prefix: str, client: Mapping[str, str]) -> int:
-    """Return until when raw is proven complete, in ns since the epoch: what its newest heartbeat says.
-
-    0 when the exchange has no frames yet; the first frame's time when none of them is a heartbeat.
-    Raises `KafkaFailed` when Kafka does not answer or the topic does not exist.
-    """
-    topic, partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
-    consumer = Consumer({**client, "group.id": f"tail-{uuid4().hex}", "auto.offset.reset": "earliest", "log_level": 3})
-    try:
-        return _proven_until(consumer, topic, partition)
-    except KafkaException as error:
-        reason = error.args[0].str()
-        raise KafkaFailed(
-            f"{topic} on {client['bootstrap.servers']}: {reason}; is Kafka up, and the topic there?"
-        ) from error
-    finally:
-        consumer.close()
-
-
-def _proven_until(consumer: Consumer, topic: str, partition: int) -> int:
-    low, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_S)
-    oldest_ns = 0
-    while end > low:
-        begin = max(low, end - TAIL_RECORDS)
-        newest_ns = 0
-        for batch in _read(consumer, TopicPartition(topic, partition, begin), end):
-            newest_ns = _heartbeat(batch) or newest_ns
-            oldest_ns = min(oldest_ns or batch.frames[0].received_ns, batch.frames[0].received_ns)
-        if newest_ns:
-            return newest_ns
-        end = begin
-    return oldest_ns
-
-
-def _read(consumer: Consumer, begin: TopicPartition, end: int) -> Iterator[RawBatch]:
-    consumer.assign([begin])
-    position = begin.offset
-    while position < end:
-        message = consumer.poll(ANSWER_S)
-        if message is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        if error := message.error():
-            raise KafkaException(error)
-        position = (message.offset() or 0) + 1
-        if position <= end:
-            yield decode(message.value() or b"", RawBatch)
-
-
-def _heartbeat(batch: RawBatch) -> int:
-    for frame in reversed(batch.frames):
-        if batch.sources[frame.source].kind is SourceKind.CONTROL:
-            control = msgspec.json.decode(frame.payload, type=Control)
-            if control.control == "heartbeat":
-                return control.from_ns or frame.received_ns
-    return 0

@@ -14,10 +14,11 @@ import aiohttp
 from .collector import Collector
 from .dry_run import Lines
 from .exchange import Exchange
-from .kafka import KafkaFailed, RawTopic, proven_until
+from .kafka import KafkaFailed, RawTopic
 from .raw import Frames, Sink
 from .registry import EXCHANGES
 from .rest import Rest
+from .tail import proven_until
 
 log = logging.getLogger(__name__)
 

@@ -11,14 +11,15 @@ def assign(channels: Iterable[str], shards: Sequence[set[str]], limits: Limits) 
     """Return the shards with exactly these channels: each stays where it is, new ones go where there is room."""
     wanted = set(channels)
     assigned = [shard & wanted for shard in shards]
+    used = [sum(len(channel) + limits.characters_per_channel for channel in shard) for shard in assigned]
     for channel in sorted(wanted.difference(*assigned)):
-        room = limits.characters_per_connection - _characters([channel], limits)
-        shard = next((shard for shard in assigned if _characters(shard, limits) <= room), None)
-        if shard is None:
-            assigned.append(shard := set())
-        shard.add(channel)
+        cost = len(channel) + limits.characters_per_channel
+        number = next(
+            (n for n, taken in enumerate(used) if taken + cost <= limits.characters_per_connection), len(used)
+        )
+        if number == len(used):
+            assigned.append(set())
+            used.append(0)
+        assigned[number].add(channel)
+        used[number] += cost
     return assigned
-
-
-def _characters(channels: Iterable[str], limits: Limits) -> int:
-    return sum(len(channel) + limits.characters_per_channel for channel in channels)

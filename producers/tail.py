@@ -1,0 +1,88 @@
+"""Until when raw is complete, read from the end of what is stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from uuid import uuid4
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.avro import decode
+from schemas.exchanges import RAW_PARTITION
+from schemas.raw import Control, RawBatch, SourceKind
+from schemas.topics import full_name
+
+from .kafka import KafkaFailed
+
+ANSWER_S = 10.0
+WINDOW = 200  # records read at once; heartbeats are a second apart, batches some milliseconds
+
+
+def proven_until(exchange: str, prefix: str, client: Mapping[str, str]) -> int:
+    """Return until when raw is proven complete, in ns since the epoch: what its newest heartbeat says.
+
+    0 when the exchange's partition holds no frames; the first frame's time when none of them is a heartbeat.
+    Raises `KafkaFailed` when Kafka does not answer or the topic does not exist.
+    """
+    topic, partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
+    consumer = Consumer({**client, "group.id": f"tail-{uuid4().hex}", "auto.offset.reset": "earliest", "log_level": 3})
+    try:
+        return _proven_until(consumer, topic, partition)
+    except KafkaException as error:
+        reason = error.args[0].str()
+        raise KafkaFailed(
+            f"{topic} on {client['bootstrap.servers']}: {reason}; is Kafka up, and the topic there?"
+        ) from error
+    finally:
+        consumer.close()
+
+
+def _proven_until(consumer: Consumer, topic: str, partition: int) -> int:
+    low, end = _bounds(consumer, TopicPartition(topic, partition))
+    oldest_ns = 0
+    while end > low:
+        begin = max(low, end - WINDOW)
+        newest_ns = 0
+        for batch in _read(consumer, TopicPartition(topic, partition, begin), end):
+            newest_ns = _heartbeat(batch) or newest_ns
+            oldest_ns = min(oldest_ns or batch.frames[0].received_ns, batch.frames[0].received_ns)
+        if newest_ns:
+            return newest_ns
+        end = begin
+    return oldest_ns
+
+
+def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    deadline_s = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(partition, timeout=ANSWER_S)
+        except KafkaException:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.1)  # a topic made a moment ago has no leader yet
+
+
+def _read(consumer: Consumer, begin: TopicPartition, end: int) -> Iterator[RawBatch]:
+    consumer.assign([begin])
+    position = begin.offset
+    while position < end:
+        message = consumer.poll(ANSWER_S)
+        if message is None:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+        if error := message.error():
+            raise KafkaException(error)
+        position = (message.offset() or 0) + 1
+        if position <= end:
+            yield decode(message.value() or b"", RawBatch)
+
+
+def _heartbeat(batch: RawBatch) -> int:
+    for frame in reversed(batch.frames):
+        if batch.sources[frame.source].kind is SourceKind.CONTROL:
+            control = msgspec.json.decode(frame.payload, type=Control)
+            if control.control == "heartbeat":
+                return control.from_ns or frame.received_ns
+    return 0
