@@ -33,15 +33,17 @@ class SpoolFile:
 class Engine:
     """One connection; all those of a process share one engine, which ends when the last is closed."""
 
-    def __init__(self, directory: Path, options: Mapping[str, str]) -> None:
-        """Raises ChdbError where the directory cannot be opened."""
+    def __init__(self, directory: Path, options: Mapping[str, str], failed_before: int) -> None:
+        """`failed_before` is what `failed_writes` was before this process last opened the directory, 0 at first: merges
+        begin, and may fail, before this returns. Raises ChdbError where the directory cannot be opened.
+        """
         parameters = "&".join(f"{name}={value}" for name, value in options.items())
         try:
             self._connection = Connection(f"{directory / 'engine'}?{parameters}")
         except RuntimeError as e:
             raise ChdbError(str(e)) from e
         self._spool = directory / "spool"
-        self._failed_before = self._failed_writes()
+        self._failed_before = failed_before
 
     def close(self) -> None:
         self._connection.close()
@@ -94,18 +96,19 @@ class Engine:
         self.run(f"{insert} FROM INFILE {quoted(spool.path)} {settings} FORMAT Native")
 
     def has_lost_writes(self) -> bool:
-        """Whether a write to a file failed since this connection was opened.
+        """Whether a write to a file failed since the directory was opened.
 
         chdb 4.4 goes on where write(2) fails (disk full, file too large): it reports success and keeps a broken
         part. Its counter is the only trace, so whoever wrote must ask before telling a client that all is well.
         """
-        return self._failed_writes() != self._failed_before
+        return self.failed_writes() != self._failed_before
 
     def remove_broken_parts(self) -> None:
         """Frees the room of parts that were left out when the tables were opened."""
         for (path,) in self.rows("SELECT path FROM system.detached_parts WHERE reason = 'broken-on-start'"):
             shutil.rmtree(path)
 
-    def _failed_writes(self) -> int:
+    def failed_writes(self) -> int:
+        """How many there were in the life of this process."""
         found = self.rows("SELECT value FROM system.events WHERE event = 'WriteBufferFromFileDescriptorWriteFailed'")
         return int(found[0][0]) if found else 0

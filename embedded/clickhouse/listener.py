@@ -23,14 +23,15 @@ class Listener:
     """Everything here happens in the thread that calls `serve`; each session has a thread of its own."""
 
     def __init__(
-        self, sock: socket.socket, users: Mapping[str, User], connect: Callable[[], Engine], max_clients: int
+        self, sock: socket.socket, users: Mapping[str, User], connect: Callable[[int], Engine], max_clients: int
     ) -> None:
-        """Raises ChdbError when `connect` cannot open the directory."""
+        """`connect` receives the number of writes that had failed before; it raises ChdbError where it cannot."""
         self._sock = sock
         self._users = users
         self._connect = connect
         self._max_clients = max_clients
-        self._admin = connect()  # keeps the engine open while there is no session
+        self._failed_writes = 0
+        self._admin = self._connection()  # keeps the engine open while there is no session
         self._sessions: dict[Session, threading.Thread] = {}
         self._numbers = itertools.count(1)
         self._lost_writes = threading.Event()
@@ -52,9 +53,12 @@ class Listener:
         self._sock.close()
         self._close()
 
+    def _connection(self) -> Engine:
+        return self._connect(self._failed_writes)
+
     def _admit(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        session = Session(sock, f"session-{next(self._numbers)}", self._users, self._connect, self._lost_writes.set)
+        session = Session(sock, f"session-{next(self._numbers)}", self._users, self._connection, self._lost_writes.set)
         if len(self._sessions) >= self._max_clients:
             session.refuse(Refused(TOO_MANY_CLIENTS, f"Too many clients, at most {self._max_clients}"))
             session.close()
@@ -80,7 +84,7 @@ class Listener:
         log.warning("the engine failed to write to its files: reloading what is on the disk")
         self._close()
         self._lost_writes.clear()
-        self._admin = self._connect()
+        self._admin = self._connection()
         self._admin.remove_broken_parts()
 
     def _close(self) -> None:
@@ -93,4 +97,5 @@ class Listener:
                 raise RuntimeError(f"a session did not end within {PATIENCE_S:.0f} s")
             session.close()
         self._sessions.clear()
+        self._failed_writes = self._admin.failed_writes()
         self._admin.close()
