@@ -20,9 +20,13 @@ from processors.normalize.bybit_contracts import (
     proven,
 )
 from processors.normalize.bybit_facts import (
+    CAPPED,
+    COMPLETE,
     EXCHANGE,
     NO_TICKER,
+    REST,
     REVISION,
+    STREAM,
     Seen,
     TickerState,
     funding,
@@ -35,7 +39,7 @@ from processors.normalize.bybit_facts import (
 )
 from processors.normalize.facts import BadFrame, Fact, Frame
 from processors.normalize.printed import happened
-from schemas.records import Channel, FundingKind, Instrument, SourceQuality
+from schemas.records import FundingKind, Instrument, SourceQuality
 
 __all__ = ["EXCHANGE", "REVISION", "Bybit"]
 
@@ -109,16 +113,18 @@ class Bybit:
         if topic.startswith("publicTrade."):
             return self._trades(message, frame)
         if topic.startswith("allLiquidation."):
-            return self._liquidations(wire.PRINTS.decode(message.data), SourceQuality.COMPLETE, frame)
+            return self._liquidations(wire.PRINTS.decode(message.data), COMPLETE, frame)
         if topic.startswith("liquidation."):
             old = wire.OLD_PRINT.decode(message.data)
             prints = [wire.Print(old.updatedTime, old.symbol, old.side, old.size, old.price)]
-            return self._liquidations(prints, SourceQuality.CAPPED, frame)
+            return self._liquidations(prints, CAPPED, frame)
         raise ValueError(f"topic is {topic!r}, expected tickers, publicTrade, allLiquidation or liquidation")
 
     def _liquidations(self, prints: list[wire.Print], quality: SourceQuality, frame: Frame) -> list[Fact]:
         """Identical prints within one frame are separate liquidations, told apart by their ordinal."""
         category = category_of(frame.url)
+        if len(prints) == 1:  # as in nearly all frames
+            return [liquidation(prints[0], 0, quality, self._contract(prints[0].s, category), frame)]
         facts: list[Fact] = []
         seen: dict[tuple[object, ...], int] = {}
         for item in prints:
@@ -153,7 +159,7 @@ class Bybit:
             raise ValueError(f"type is {message.type!r}, expected 'snapshot' or 'delta'")
         now = overlaid(data, was, frame.connection, event_ms)
         _keep(self._tickers, key, now)
-        return ticker_facts(data, now, contract, Seen(event_ms, frame.received_ms, Channel.STREAM))
+        return ticker_facts(data, now, contract, Seen(event_ms, frame.received_ms, STREAM))
 
     def _answered(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
         if message.retCode != 0:
@@ -174,7 +180,7 @@ class Bybit:
         """Complete rows: each replaces the state unless a socket has shown something newer."""
         result = wire.TICKERS.decode(message.result)
         category = _category(frame.url, result.category)
-        seen = Seen(event_ms, frame.received_ms, Channel.REST)
+        seen = Seen(event_ms, frame.received_ms, REST)
         facts: list[Fact] = []
         newer: dict[Key, TickerState] = {}
         for row in result.rows:
@@ -204,7 +210,7 @@ class Bybit:
         for row in reversed(result.rows):
             printed = one_side(row)
             if printed is not None:
-                seen = Seen(happened(row.timestamp, frame.received_ms), frame.received_ms, Channel.REST)
+                seen = Seen(happened(row.timestamp, frame.received_ms), frame.received_ms, REST)
                 facts.append(open_interest(printed, None, contract, seen))
         return facts
 
@@ -215,7 +221,7 @@ class Bybit:
         facts: list[Fact] = []
         for row in reversed(result.rows):
             contract = self._contract(row.symbol, category)
-            seen = Seen(happened(row.fundingRateTimestamp, frame.received_ms), frame.received_ms, Channel.REST)
+            seen = Seen(happened(row.fundingRateTimestamp, frame.received_ms), frame.received_ms, REST)
             hours = contract.interval_hours
             facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
         return facts

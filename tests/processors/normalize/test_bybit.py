@@ -328,6 +328,25 @@ def test_an_answer_with_tickers_is_built_on_by_any_socket_but_never_replaces_som
     assert open_interests(bybit.normalize(delta(openInterest="12", ts=str(T + 2)))) == [(6, 6, 390_000)]
 
 
+def test_an_answer_with_tickers_leaves_the_symbol_to_its_connection_and_forgets_what_it_does_not_show() -> None:
+    bybit = Bybit()
+    bybit.normalize(ticker(fundingRate="0.0001"))
+    bybit.normalize(tickers({"symbol": "BTCUSDT", "markPrice": "64000"}))
+    assert bybit.normalize(delta(markPrice="64001", connection="another")) == ()
+    assert bybit.normalize(delta(nextFundingTime=str(NEXT_FUNDING))) == []
+    bybit.disconnected("socket")
+    assert bybit.normalize(delta(markPrice="64002")) == ()
+
+
+def test_the_request_decides_the_category_before_its_answer() -> None:
+    row = {"symbol": "BTCUSD", "openInterest": "10"}
+    asked = answer("tickers?category=inverse", {"category": "linear", "list": [row]})
+    assert open_interests(Bybit().normalize(asked)) == [(5, None, 5)]
+    assert open_interests(Bybit().normalize(answer("tickers", {"category": "inverse", "list": [row]}))) == [
+        (5, None, 5)
+    ]
+
+
 def test_a_dated_future_has_no_funding() -> None:
     facts = Bybit().normalize(ticker("BTC-26DEC25", markPrice="64000", fundingRate="", nextFundingTime=""))
     assert facts == [Quote("BTC-26DEC25", "BTC", T, 64_000, None, None)]
