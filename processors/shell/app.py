@@ -36,7 +36,7 @@ SAFE: Mapping[str, Any] = {
     "stream_wait_empty": False,  # with True a stop hangs while anything is held
     "stream_buffer_maxsize": 1024,
     "consumer_auto_offset_reset": "earliest",
-    "consumer_max_fetch_size": 4 << 20,
+    "consumer_max_fetch_size": 2 << 20,  # bytes of each partition: the largest record
     "consumer_metadata_max_age_ms": 30_000,
     "broker_max_poll_records": 500,
     "broker_max_poll_interval": 300.0,

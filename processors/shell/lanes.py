@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from faust.types import TP, Message
 
-from ..processor import Input, Output, Processor
-from .lane import Lane, Offsets
-from .merge import Merge
+from ..processor import Input, Output
+from .lane import Lane
+from .loading import Loader
 from .snapshots import Note, Snapshot, Unreadable, newest_note, write_note
-from .tuning import Tuning
 
-WarmUp = Callable[[Mapping[TP, int]], Mapping[TP, int]]
 log = logging.getLogger(__name__)
 
 
@@ -53,25 +51,17 @@ class Store(Protocol):
 class Lanes:
     """Feeds records to the processors and tells the consumer what may be committed and what should rest."""
 
-    def __init__(
-        self,
-        make: Callable[[int], Processor],
-        inputs: Mapping[str, str],
-        outbox: Publisher,
-        store: Store,
-        warm_up: WarmUp,
-        tuning: Tuning,
-    ) -> None:
-        """Make a processor per partition number of `inputs` (full topic name by the name without prefix)."""
+    def __init__(self, loader: Loader, outbox: Publisher, store: Store) -> None:
+        """Make lanes with `loader`, publish to `outbox`, snapshot to `store`."""
         self.lanes: dict[int, Lane] = {}
         self.epoch = 0  # counts rebalances
         self.records = self.rests = 0
         self.to_rebuild = 0  # records, when the lanes were last loaded
         self.snapshot_bytes: dict[int, int] = {}
         self.settled_at_s = time.monotonic()  # when nothing was left to commit
-        self._make, self._inputs, self._outbox, self._store = make, inputs, outbox, store
-        self._names = {full: name for name, full in inputs.items()}
-        self._warm_up, self._tuning = warm_up, tuning
+        self._loader, self._outbox, self._store = loader, outbox, store
+        self._tuning, self._inputs = loader.tuning, loader.inputs
+        self._names = {full: name for name, full in loader.inputs.items()}
         self._failed = False
         self._snapshotting = asyncio.Lock()
 
@@ -87,13 +77,13 @@ class Lanes:
         numbers = sorted({tp.partition for tp in earliest})
         notes = {n: newest_note(mark.note for tp, mark in commits.items() if tp.partition == n) for n in numbers}
         found = await asyncio.to_thread(self._store.read, notes)
-        lanes = {n: self._empty(n, commits, earliest) for n in numbers}
-        for place, (number, lane) in enumerate(lanes.items(), start=1):
-            if any(tp.partition == number for tp in commits):
-                await self._restore(number, lane, notes[number], found.get(number))
+        lanes: dict[int, Lane] = {}
+        for place, n in enumerate(numbers, start=1):
+            told = {self._names[tp.topic]: mark.offset for tp, mark in commits.items() if tp.partition == n}
+            first = {self._names[tp.topic]: offset for tp, offset in earliest.items() if tp.partition == n}
+            lane = lanes[n] = await self._loader.load(n, told, first, notes[n], found.get(n))
             if lane.note:  # spread the next snapshots; a lane without one takes it now, for nothing is committed before
-                lane.snapped_at_s = started_s - self._tuning.snapshot_longest_s * (1 - place / len(lanes))
-            self._step_over_what_is_gone(number, lane, earliest)
+                lane.snapped_at_s = started_s - self._tuning.snapshot_longest_s * (1 - place / len(numbers))
         if epoch == self.epoch:
             self.lanes = lanes
             self.to_rebuild = sum(lane.behind() for lane in lanes.values())
@@ -175,38 +165,6 @@ class Lanes:
             lane.snapped = done
             self.snapshot_bytes[number] = len(body)
 
-    def _empty(self, number: int, commits: Mapping[TP, Mark], earliest: Mapping[TP, int]) -> Lane:
-        """Return the lane at its commits; where there is none, at the beginning of the log."""
-        told: Offsets = {}
-        for name in self._inputs:
-            tp = self._tp(name, number)
-            told[name] = commits[tp].offset if tp in commits else earliest[tp]
-        merge: Merge[Input] = Merge(list(self._inputs), rest_at=self._tuning.rest_at)
-        return Lane(self._make(number), merge, due=dict(told), told=told, snapped_at_s=float("-inf"))
-
-    async def _restore(self, number: int, lane: Lane, note: Note | None, found: Snapshot | Unreadable | None) -> None:
-        """Continue from the snapshot; without a usable one warm up from the context in the log."""
-        lost = _why_lost(found, lane.processor.state_version)
-        if isinstance(found, Snapshot) and not lost:
-            lane.processor.restore(found.body)
-            lane.merge = Merge(list(self._inputs), found.times_ms, self._tuning.rest_at)
-            lane.due = {name: found.offsets.get(name, told) for name, told in lane.told.items()}
-            lane.note = lane.committed = note
-            lane.snapped = dict(lane.due)
-            self.snapshot_bytes[number] = len(found.body)
-            return
-        commits = {self._tp(name, number): told for name, told in lane.told.items()}
-        starts = await asyncio.to_thread(self._warm_up, commits)
-        lane.due = {self._names[tp.topic]: offset for tp, offset in starts.items()}
-        log.warning("lane %d warms up over %d records: %s", number, lane.behind(), lost)
-
-    def _step_over_what_is_gone(self, number: int, lane: Lane, earliest: Mapping[TP, int]) -> None:
-        for name, due in lane.due.items():
-            first = earliest[self._tp(name, number)]
-            if first > due:
-                log.error("retention removed records %d to %d of %s/%d unread", due, first - 1, name, number)
-                lane.due[name] = first
-
     def _tp(self, name: str, number: int) -> TP:
         return TP(self._inputs[name], number)
 
@@ -220,13 +178,3 @@ class Lanes:
             message.value,
             tuple(message.headers or ()),  # type: ignore[arg-type]  # aiokafka brings pairs, never a mapping
         )
-
-
-def _why_lost(found: Snapshot | Unreadable | None, state_version: int) -> str:
-    if found is None:
-        return "its commit names no snapshot"
-    if isinstance(found, Unreadable):
-        return str(found)
-    if found.state_version != state_version:
-        return f"its snapshot has state version {found.state_version}, the processor {state_version}"
-    return ""

@@ -17,6 +17,7 @@ from ..processor import Processor
 from . import app, drain, transport
 from .connection import Client, Unreachable, WrongTopics, check_topics
 from .lanes import Lanes
+from .loading import Loader
 from .metrics import StageMetrics
 from .outbox import Outbox
 from .state import StateTopic
@@ -53,7 +54,7 @@ def run_worker(
     read, write, state = {n: named(n) for n in inputs}, {n: named(n) for n in outputs}, named(f"state.{name}")
     _check(client, list(read.values()), list(write.values()), state)
     outbox, store = Outbox(client, write), StateTopic(client, state)
-    lanes = Lanes(make, read, outbox, store, partial(warm_up, client), tuning)
+    lanes = Lanes(Loader(make, read, partial(warm_up, client), tuning), outbox, store)
     made = app.create_app(
         f"{prefix}{name}", lanes, outbox, list(read.values()), client=client, instance=instance, tuning=tuning
     )

@@ -140,6 +140,7 @@ def create_topics(bootstrap: str, partitions: Mapping[str, int], config: Mapping
     admin = AdminClient({"bootstrap.servers": bootstrap})
     for future in admin.create_topics(topics).values():
         future.result(LIMIT_S)
+    until(lambda: partitions.keys() <= admin.list_topics(timeout=LIMIT_S).topics.keys())  # the broker hears of it later
 
 
 def read_log(bootstrap: str, topic: str, partitions: int) -> Iterator[Message]:

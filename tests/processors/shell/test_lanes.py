@@ -10,6 +10,7 @@ from faust.types import TP
 
 from processors.processor import Input, Output
 from processors.shell.lanes import Lanes, Mark
+from processors.shell.loading import Loader
 from processors.shell.outbox import DeliveryError
 from processors.shell.snapshots import Note, Snapshot, Unreadable, newest_note, pack, unpack
 from processors.shell.tuning import Tuning
@@ -100,7 +101,7 @@ class Started:
     ) -> None:
         self.outbox, self.store = MemoryOutbox(), store or MemoryStore()
         names = {name: f"full.{name}" for name in inputs}
-        self.lanes = Lanes(make, names, self.outbox, self.store, warm_up, tuning or Tuning())
+        self.lanes = Lanes(Loader(make, names, warm_up, tuning or Tuning()), self.outbox, self.store)
         self.lanes.forget()
         begin = {TP(full, 0): earliest for full in names.values()}
         self.positions = asyncio.run(self.lanes.load(commits or {}, begin))

@@ -5,6 +5,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 
 from processors.shell.lanes import Lanes
+from processors.shell.loading import Loader
 from processors.shell.metrics import StageMetrics
 from processors.shell.tuning import Tuning
 
@@ -23,7 +24,7 @@ class CountingOutbox(MemoryOutbox):
 
 def test_a_scrape_shows_what_the_worker_counts() -> None:
     outbox: Any = CountingOutbox()
-    lanes = Lanes(Sums, {"a": "full.a"}, outbox, MemoryStore(), dict, Tuning())
+    lanes = Lanes(Loader(Sums, {"a": "full.a"}, dict, Tuning()), outbox, MemoryStore())
     lanes.records, lanes.rests, lanes.to_rebuild, lanes.snapshot_bytes = 11, 1, 5, {0: 100, 1: 20}
     registry = CollectorRegistry()
     registry.register(StageMetrics("sums", lanes, outbox))
@@ -43,7 +44,7 @@ def test_a_scrape_shows_what_the_worker_counts() -> None:
 
 def test_the_commit_age_starts_again_when_everything_is_committed() -> None:
     outbox: Any = CountingOutbox()
-    lanes = Lanes(Sums, {"a": "full.a"}, outbox, MemoryStore(), dict, Tuning())
+    lanes = Lanes(Loader(Sums, {"a": "full.a"}, dict, Tuning()), outbox, MemoryStore())
     lanes.settled_at_s -= 100.0
     registry = CollectorRegistry()
     registry.register(StageMetrics("sums", lanes, outbox))
