@@ -36,7 +36,8 @@ class LargeOrders:
     def large_part(self, symbol: str, size: float) -> float:
         """Return the size of a large order, 0 of any other, NaN as long as too few were seen; and remember it."""
         sizes = self._symbols.get(symbol) or self._new(symbol)
-        bucket = _bucket(size)
+        fraction, exponent = frexp(size)  # 0.5 <= fraction < 1: exact on every machine, as a logarithm is not
+        bucket = STEPS * exponent + int(2 * STEPS * fraction)
         part = nan if sizes.quantile is None else size if bucket > sizes.quantile else 0.0
         sizes.counts[bucket] = sizes.counts.get(bucket, 0) + 1
         sizes.total += 1
@@ -63,11 +64,6 @@ class LargeOrders:
             del self._symbols[next(iter(self._symbols))]
         sizes = self._symbols[symbol] = _Sizes(symbol, {})
         return sizes
-
-
-def _bucket(size: float) -> int:
-    fraction, exponent = frexp(size)  # 0.5 <= fraction < 1: exact on every machine, as a logarithm is not
-    return STEPS * exponent + int(2 * STEPS * fraction) - STEPS
 
 
 def _renew(sizes: _Sizes) -> None:

@@ -40,14 +40,18 @@ class Part(msgspec.Struct, array_like=True, gc=False):
 
     def absorb(self, later: Part) -> None:
         """Add what was seen later."""
-        self.event_ms = max(self.event_ms, later.event_ms)
-        self.received_ms = max(self.received_ms, later.received_ms)
+        if later.event_ms > self.event_ms:
+            self.event_ms = later.event_ms
+        if later.received_ms > self.received_ms:
+            self.received_ms = later.received_ms
         self.observations += later.observations
         if later.mark is not None:
             if self.mark_open is None:
                 self.mark_open = later.mark_open
-            self.mark_high = max(self.mark_high, later.mark_high)
-            self.mark_low = min(self.mark_low, later.mark_low)
+            if later.mark_high > self.mark_high:
+                self.mark_high = later.mark_high
+            if later.mark_low < self.mark_low:
+                self.mark_low = later.mark_low
             self.mark = later.mark
         if later.index is not None:
             self.index = later.index

@@ -43,7 +43,11 @@ class Repeats:
             return True
         self._seen.add(liquidation.id)
         newer_ms = max(liquidation.event_ms, liquidation.received_ms)
-        self._minutes.setdefault(newer_ms - newer_ms % MINUTE_MS, []).append(liquidation.id)
+        minute_ms = newer_ms - newer_ms % MINUTE_MS
+        try:
+            self._minutes[minute_ms].append(liquidation.id)
+        except KeyError:
+            self._minutes[minute_ms] = [liquidation.id]
         return False
 
     def forget(self, before_ms: int) -> int:

@@ -63,7 +63,8 @@ def test_seconds_add_up_to_a_final_minute() -> None:
             taker_buy_base=3.0, taker_sell_base=0.0, taker_buy_usd=150.0, taker_sell_usd=0.0, large_sell_base=0.0,
         )
     ]  # fmt: skip
-    assert [(one.is_final, one.version) for one in minutes.close(at(65), T0)] == [(True, 1 << 32 | 11)]
+    minutes.receive(part(59, 45.0))
+    assert [(one.mark_close, one.version) for one in minutes.close(at(65), T0)] == [(45.0, 1 << 32 | 13)]
     assert minutes.close(at(66), T0 + 60_000) == []
 
 
