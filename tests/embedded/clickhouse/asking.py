@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """What tests of the server have in common: expected errors, waiting, hashing without end."""
 
 import time

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Clients and tables for the tests of one server."""
 
 import secrets

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """A query ends when its client cancels it or leaves, also before its first row."""
 
 from collections.abc import Callable

@@ -1,10 +1,11 @@
+# mypy: allow-untyped-calls
 """After kill -9, every acknowledged row is there, and no half of a batch."""
 
 import random
 import threading
 from pathlib import Path
 
-from clickhouse_driver import Client
+from clickhouse_driver import Client, errors
 
 from embedded.clickhouse import Server
 from tests.embedded.clickhouse.asking import DEADLINE_S, eventually
@@ -27,7 +28,7 @@ class Writer:
             try:
                 while True:
                     self._insert(client)
-            except (EOFError, OSError):  # the server was killed
+            except (EOFError, OSError, errors.NetworkError):  # the server was killed
                 pass
 
     def _insert(self, client: Client) -> None:

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """A disk without room: inserts fail and say so, the server and every acknowledged row stay.
 
 A limit on the size of files stands in for the full disk: write(2) fails in the same way, and the engine, which ignores
@@ -18,7 +19,7 @@ NO_MERGES = "max_bytes_to_merge_at_max_space_in_pool = 1"
 CONTENT = "SELECT count(), sum(length(s)) FROM t"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with Server(max_file_bytes=MAX_FILE_BYTES) as server:
         yield server
@@ -30,6 +31,7 @@ def client(server: Server) -> Iterator[Client]:
     with Client("127.0.0.1", server.port) as client:
         client.execute("CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
         yield client
+        client.execute("DROP TABLE t")
 
 
 def test_an_insert_whose_rows_find_no_room_fails_alone(client: Client) -> None:

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Inserts: every way to write one, and what an error leaves behind."""
 
 from collections.abc import Callable, Iterator

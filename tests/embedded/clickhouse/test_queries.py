@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Queries as users of clickhouse-driver write them: results, headers, settings, parameters, external tables, limits."""
 
 from collections.abc import Callable
@@ -123,6 +124,7 @@ def test_progress_and_profile_are_told(client: Client) -> None:
     progress = client.execute_with_progress("SELECT sum(sleepEachRow(0.1)) FROM numbers(5) SETTINGS max_block_size = 1")
     assert [rows > 0 for rows, _ in progress]
     assert len(progress.get_result()) == 1
+    assert client.last_query
     assert client.last_query.progress.rows > 0
     assert client.last_query.profile_info.rows == 1
 

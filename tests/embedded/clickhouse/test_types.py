@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Every type of a market-data schema comes back as it went in, by rows and by columns."""
 
 import datetime as dt

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Two users: `default` may everything, `reader` may look at tables and at nothing else."""
 
 from collections.abc import Callable
