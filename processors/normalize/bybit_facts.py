@@ -110,7 +110,7 @@ def overlaid(data: wire.Ticker, was: TickerState, owner: str, event_ms: int) -> 
     return TickerState(
         owner,
         event_ms,
-        _shown(data.markPrice, was.mark),
+        _shown(data.markPrice, was.mark) or None,
         _shown(data.fundingRate, was.rate),
         _shown(data.fundingIntervalHour, was.interval_hours),
         # Of a contract without funding the next time is blank, or 0 in answers of REST.
@@ -121,9 +121,9 @@ def overlaid(data: wire.Ticker, was: TickerState, owner: str, event_ms: int) -> 
 def ticker_facts(data: wire.Ticker, now: TickerState, contract: Contract, seen: Seen) -> list[Fact]:
     """Return a fact for each kind of field that this frame shows; `now` has the frame in it."""
     facts: list[Fact] = []
-    mark = data.markPrice / contract.scale if isinstance(data.markPrice, float) else None
-    index = data.indexPrice / contract.scale if isinstance(data.indexPrice, float) else None
-    last = data.lastPrice / contract.scale if isinstance(data.lastPrice, float) else None
+    mark = _price(data.markPrice, contract.scale)
+    index = _price(data.indexPrice, contract.scale)
+    last = _price(data.lastPrice, contract.scale)
     if mark or index or last:
         facts.append(Quote(contract.symbol, contract.asset, seen.event_ms, mark, index, last))
     printed = one_side(data)
@@ -185,6 +185,11 @@ def funding(
         next_funding_ms=next_ms,
         channel=seen.channel,
     )
+
+
+def _price(printed: float | Blank | UnsetType, scale: int) -> float | None:
+    """Return the price of one coin; None where the frame shows none, which before the first trade is printed as 0."""
+    return printed / scale or None if isinstance(printed, float) else None
 
 
 def _shown(printed: float | Blank | UnsetType, was: float | None) -> float | None:

@@ -65,12 +65,12 @@ class Trade(Struct, gc=False):
 
 
 class Ticker(Struct, gc=False):
-    """Data of `tickers`, a row of REST tickers: missing is unchanged in a delta, blank is no value."""
+    """Data of `tickers`, a row of REST tickers: missing is unchanged in a delta, blank is no value, nor a price of 0."""
 
     symbol: Name
-    markPrice: Positive | Blank | UnsetType = UNSET
-    indexPrice: Positive | Blank | UnsetType = UNSET
-    lastPrice: Positive | Blank | UnsetType = UNSET
+    markPrice: Amount | Blank | UnsetType = UNSET
+    indexPrice: Amount | Blank | UnsetType = UNSET
+    lastPrice: Amount | Blank | UnsetType = UNSET
     openInterest: Amount | Blank | UnsetType = UNSET  # both sides
     singleOpenInterest: Amount | Blank | UnsetType = UNSET  # since 2026-06-11
     fundingRate: Rate | Blank | UnsetType = UNSET
@@ -143,11 +143,11 @@ class InstrumentRow(Struct):
     baseCoin: Name
     quoteCoin: Name
     settleCoin: Name
-    deliveryTime: Later | Blank
-    leverageFilter: Leverage
-    priceFilter: Prices
-    lotSizeFilter: Lots
-    fundingInterval: Annotated[int, Meta(ge=0, le=525_600)]  # minutes
+    deliveryTime: Later | Blank = ""
+    leverageFilter: Leverage | None = None
+    priceFilter: Prices | None = None
+    lotSizeFilter: Lots | None = None
+    fundingInterval: Annotated[int, Meta(ge=0, le=525_600)] = 0  # minutes
 
 
 class Instruments(Struct):

@@ -19,7 +19,7 @@ class Frame(NamedTuple):
     connection: str
     partition: int
     offset: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls
 
 
 class BadFrame(ValueError):
@@ -38,7 +38,7 @@ class Quote(NamedTuple):
     asset: str
     event_ms: int
     mark: float | None
-    index: float | None
+    index: float | None  # type: ignore[assignment]  # as above
     last: float | None
 
 

@@ -459,7 +459,7 @@ def test_acknowledgements_and_pongs_are_no_facts(message: dict[str, object]) -> 
         (liquidated(a_print(price="NaN")), "allLiquidation", "number is 'NaN', expected"),
         (liquidated(a_print(price=" 1")), "allLiquidation", "number is ' 1', expected"),
         (liquidated(a_print(), a_print("XXX")), "allLiquidation", "symbol is 'XXX', expected its instrument before it"),
-        (ticker(markPrice="-1"), "tickers", r"Expected `float` >= 1e-18 - at `\$\.markPrice`"),
+        (ticker(markPrice="-1"), "tickers", r"Expected `float` >= 0.0 - at `\$\.markPrice`"),
         (ticker(openInterest="-1"), "tickers", "Expected `float` >= 0"),
         (ticker(type="patch"), "tickers", "type is 'patch', expected 'snapshot' or 'delta'"),
         (ticker(ts="1790000000"), "tickers", "time is 1790000000, expected milliseconds"),
@@ -478,11 +478,19 @@ def test_a_bad_frame_says_what_was_seen_and_what_was_expected(bad: Frame, channe
     assert raised.value.channel == channel
 
 
+def test_a_price_of_zero_is_none_yet_and_proves_no_dollars() -> None:
+    bybit = knowing(BTCUSDT)
+    facts = bybit.normalize(ticker(markPrice="0", indexPrice="0.00", lastPrice="64000", singleOpenInterest="2"))
+    [quote] = [fact for fact in facts if isinstance(fact, Quote)]
+    assert (quote.mark, quote.index, quote.last) == (None, None, 64_000)
+    assert open_interests(facts) == [(2, 2, None)]
+
+
 def test_one_bad_row_makes_the_frame_bad_and_leaves_the_state_as_it_was() -> None:
     bybit = Bybit()
     for bad in (
         instruments(BTCUSDT, listed("ETHUSDT", "ETH", fundingInterval=-1)),
-        tickers({"symbol": "BTCUSDT", "markPrice": "64000"}, {"symbol": "ETHUSDT", "markPrice": "0"}),
+        tickers({"symbol": "BTCUSDT", "markPrice": "64000"}, {"symbol": "ETHUSDT", "markPrice": "-1"}),
     ):
         with pytest.raises(BadFrame):
             bybit.normalize(bad)
