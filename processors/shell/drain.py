@@ -23,8 +23,6 @@ Callback = Coroutine[Any, Any, None]
 
 async def wait_first(consumer: Any, callback: Callback, suspension: Coroutine[Any, Any, Any]) -> WaitResults:
     """Return when `callback` has finished, the flow is suspended (then it is cancelled) or the service stops."""
-    if consumer.suspend_flow.is_set():
-        return await Service.wait_first(consumer, callback, suspension)
     try:
         waits_for = callback.send(None)
     except StopIteration:

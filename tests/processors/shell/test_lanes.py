@@ -301,6 +301,16 @@ def test_an_input_rests_until_it_is_needed_again_and_held_records_are_not_commit
     assert {tp.topic: mark.offset for tp, mark in started.marks().items()} == {"full.a": 3, "full.b": 1}
 
 
+def test_a_merge_goes_on_with_its_times() -> None:
+    first = Started(("a", "b"))
+    first.feed(0, b"1", "a", time_ms=100)
+    first.feed(0, b"1", "b", time_ms=70)
+    first.snapshot()
+    second = Started(("a", "b"), store=first.store, commits=first.marks())
+    assert second.positions == {A: 0, TP("full.b", 0): 1}
+    assert second.lanes.lanes[0].merge.times_ms() == {"a": 100, "b": 70}
+
+
 def snapshots_after(records: int, tuning: Tuning) -> int:
     """Return how many snapshots a lane has after its first and some records."""
     started = Started(tuning=tuning)
