@@ -16,6 +16,7 @@ Reader = Callable[[bytes, Places], tuple[list[Any], Places]]
 NOT_AS_WRITTEN = (IndexError, UnicodeDecodeError, struct.error)
 DOUBLE = struct.Struct("<d")
 ONE_BYTE = 0x80  # a smaller first byte is the whole number
+ZIGZAG = [(byte >> 1) ^ -(byte & 1) for byte in range(ONE_BYTE)]
 
 
 class Items(NamedTuple):
@@ -30,7 +31,7 @@ def columns_of(values: Sequence[bytes], record: type[Any]) -> dict[str, list[Any
     """Return a column for each field of framed records; raise `Undecodable`. An array becomes `Items`."""
     name = newest(record)
     header = HEADER.pack(0, ids()[name])
-    if all(value.startswith(header) for value in values):
+    if values and all(value.startswith(header) for value in values):
         try:
             return _read(name, values)
         except NOT_AS_WRITTEN:
@@ -91,6 +92,13 @@ def _is(kind: Any, name: str) -> bool:
 
 
 def _longs(data: bytes, places: Places) -> tuple[list[int], Places]:
+    firsts = [data[at] for at in places]
+    if max(firsts) < ONE_BYTE:
+        return [ZIGZAG[first] for first in firsts], [at + 1 for at in places]
+    return _long_longs(data, places)
+
+
+def _long_longs(data: bytes, places: Places) -> tuple[list[int], Places]:
     """Zigzag and seven bits a byte, the lowest first."""
     numbers, following = [], []
     for at in places:
@@ -114,10 +122,11 @@ def _bytes(data: bytes, places: Places) -> tuple[list[bytes], Places]:
 
 
 def _strings(data: bytes, places: Places) -> tuple[list[str], Places]:
-    if any(data[at] >= ONE_BYTE for at in places):
+    firsts = [data[at] for at in places]
+    if max(firsts) >= ONE_BYTE:
         texts, ends = _bytes(data, places)
         return [text.decode() for text in texts], ends
-    ends = [at + 1 + (data[at] >> 1) for at in places]
+    ends = [at + 1 + (first >> 1) for at, first in zip(places, firsts, strict=True)]
     return [data[at + 1 : end].decode() for at, end in zip(places, ends, strict=True)], ends
 
 

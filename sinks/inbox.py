@@ -108,13 +108,14 @@ class Inbox:
     def gather(self) -> Batch:
         """Return the next batch; an empty one where nothing came within the age of a batch, or at a stop."""
         batch = Batch()
+        self._consumer.resume(self._consumer.assignment())
         while not (batch.is_due() or self._stop.is_set()):
             messages = self._consumer.consume(CHUNK, timeout=TICK_S)
             self._beat()
-            if self._moved:  # the new partitions rest still, so these messages can only be of the former ones
+            if self._moved:  # the new partitions rest still, so these records can only be of the former ones
                 batch, self._moved = Batch(), False
                 self._consumer.resume(self._consumer.assignment())
-                continue
+                messages = [message for message in messages if message.error()]
             for message in messages:
                 if error := message.error():
                     self._judge(error, _place(message))
@@ -133,9 +134,9 @@ class Inbox:
                 self._judge(error, _place(message))
             elif message is not None:
                 raise RuntimeError(f"{_place(message)} rests and delivered a record")
-        if self._moved or self._stop.is_set():
+        moved, self._moved = self._moved, False
+        if moved or self._stop.is_set():
             raise Abandoned
-        self._consumer.resume(self._consumer.assignment())
 
     def commit(self, batch: Batch) -> None:
         """Commit what is stored. Where that fails the records come again, and replace themselves."""

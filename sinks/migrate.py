@@ -48,8 +48,7 @@ def migrate(clickhouse: ClickHouse) -> list[str]:
     """Apply what was not applied yet; return the names of those files. Errors are those of clickhouse-driver."""
     if not DATABASE.fullmatch(clickhouse.database):
         raise CannotGoOn(f"{clickhouse.database!r} is no name for a database: use letters, digits and underscores")
-    client = connect(clickhouse)
-    try:
+    with connect(clickhouse) as client:
         client.execute(f"CREATE DATABASE IF NOT EXISTS {clickhouse.database}")
         client.execute(JOURNAL.replace("{database}", clickhouse.database))
         done = {number for (number,) in client.execute(f"SELECT number FROM {clickhouse.database}.schema_migrations")}
@@ -57,8 +56,6 @@ def migrate(clickhouse: ClickHouse) -> list[str]:
         for migration in due:
             _apply(client, clickhouse.database, migration)
         return [migration.name for migration in due]
-    finally:
-        client.disconnect()
 
 
 def _apply(client: Any, database: str, migration: Migration) -> None:

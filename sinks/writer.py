@@ -18,7 +18,7 @@ from .tables import Table
 AWAY_LIMIT_S = 1800.0  # ClickHouse may be away that long; then the process ends, and Kafka still has everything
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-REFUSED_LIMIT = 100  # more refused rows than that in one batch: it is not the rows
+REFUSED_LIMIT = 20  # more refused rows than that in one batch: it is not the rows
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Writer:
         self._client = connect(clickhouse)
         self._rest = rest
         self._away_limit_s = away_limit_s
+        self._away_since_s: float | None = None  # outlives a batch that is abandoned
 
     def verify(self) -> None:
         """Raise unless the tables are as the code knows them; wait for ClickHouse."""
@@ -82,23 +83,28 @@ class Writer:
 
     def _patiently(self, statement: Callable[[], None]) -> None:
         """Repeat a statement until it succeeds. After a time-out nobody knows whether it did, so it must bear that."""
-        deadline, pause_s = time.monotonic() + self._away_limit_s, FIRST_PAUSE_S
+        pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return statement()
+                statement()
             except (errors.Error, OSError, EOFError) as error:
-                self._judge(error, time.monotonic() > deadline)
+                self._judge(error)
+            else:
+                self._away_since_s = None
+                return
             self._rest(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _judge(self, error: Exception, is_too_late: bool) -> None:
+    def _judge(self, error: Exception) -> None:
         """Return where repeating may help, else raise."""
         meaning, what = meaning_of(error), in_one_line(error)
         if meaning is Meaning.ROW:
             raise RowRefused(what) from error
         if meaning is Meaning.FINAL:
             raise CannotGoOn(f"{self._clickhouse} refuses a statement (code {code_of(error)}): {what}") from error
-        if is_too_late:
+        if self._away_since_s is None:
+            self._away_since_s = time.monotonic()
+        if time.monotonic() - self._away_since_s >= self._away_limit_s:
             raise CannotGoOn(
                 f"{self._clickhouse} did not take a statement for {self._away_limit_s:g} s, last: {what}. "
                 "Bring it back and start the sink again: Kafka keeps what is not stored"
