@@ -65,7 +65,7 @@ class Trade(Struct, gc=False):
 
 
 class Ticker(Struct, gc=False):
-    """Data of `tickers`, a row of REST tickers: missing is unchanged in a delta, blank is no value, nor a price of 0."""
+    """Data of `tickers`, a row of REST tickers: missing is unchanged in a delta; blank is no value, nor is price 0."""
 
     symbol: Name
     markPrice: Amount | Blank | UnsetType = UNSET
