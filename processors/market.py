@@ -10,11 +10,10 @@ from schemas.partition import partition_of
 from schemas.records import Funding, FundingKind, MarketEntry, MarketSlice, OpenInterest
 
 from .large import LargeOrders
+from .minutes import MINUTE_MS
 from .normalize.facts import Quote, Trade
 from .part import Part, flow
 from .pieces import Pieces, Tables, rows
-
-MINUTE_MS = 60_000
 
 
 class Market:

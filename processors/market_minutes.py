@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 
-import msgspec
-
 from schemas.records import MarketMinute
 
 from .minutes import GRACE_MS, MINUTE_MS, start_of_minute
@@ -15,16 +13,6 @@ from .pieces import Pieces, Tables, rows
 
 PROVISIONAL_MS = 10_000  # hundreds of symbols move at any time; who wants each second reads `market`
 MAX_OPEN = 10  # minutes; without a moving watermark the oldest stay provisional
-
-
-class _Clock(msgspec.Struct, array_like=True, frozen=True):
-    closed_before_ms: int
-    shown_ms: int
-
-
-class _Changed(msgspec.Struct, array_like=True, frozen=True):
-    minute_ms: int
-    symbol: str
 
 
 class MarketMinutes:
@@ -76,8 +64,8 @@ class MarketMinutes:
         """Return the state, copied."""
         return {
             "market_minutes": [copy.copy(part) for minute in self._minutes.values() for part in minute.values()],
-            "market_minutes.changed": [_Changed(minute_ms, symbol) for minute_ms, symbol in self._changed],
-            "market_minutes.clock": [_Clock(self._closed_before_ms, self._shown_ms)],
+            "market_minutes.changed": list(self._changed),
+            "market_minutes.clock": [(self._closed_before_ms, self._shown_ms)],
         }
 
     def load(self, pieces: Pieces) -> None:
@@ -85,10 +73,8 @@ class MarketMinutes:
         self._minutes = {}
         for part in rows(pieces["market_minutes"], Part):
             self._minutes.setdefault(part.minute_ms, {})[part.symbol] = part
-        changed = rows(pieces["market_minutes.changed"], _Changed)
-        self._changed = {(one.minute_ms, one.symbol): None for one in changed}
-        [clock] = rows(pieces["market_minutes.clock"], _Clock)
-        self._closed_before_ms, self._shown_ms = clock.closed_before_ms, clock.shown_ms
+        self._changed = dict.fromkeys(rows(pieces["market_minutes.changed"], tuple[int, str]))
+        [(self._closed_before_ms, self._shown_ms)] = rows(pieces["market_minutes.clock"], tuple[int, int])
 
     def _take(self, minutes: Iterable[int]) -> list[Part]:
         taken = [part for minute_ms in minutes for part in self._minutes.pop(minute_ms).values()]

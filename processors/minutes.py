@@ -50,21 +50,6 @@ class _Row(msgspec.Struct, array_like=True, gc=False):
     late_count: int = 0
 
 
-class _Changed(msgspec.Struct, array_like=True, frozen=True):
-    minute_ms: int
-    symbol: str
-
-
-class _Minute(msgspec.Struct, array_like=True, frozen=True):
-    minute_ms: int
-    row: _Row
-
-
-class _Clock(msgspec.Struct, array_like=True, frozen=True):
-    floor_ms: int
-    final_before_ms: int
-
-
 class Minutes:
     """The minutes of one exchange."""
 
@@ -111,25 +96,23 @@ class Minutes:
     def tables(self) -> Tables:
         """Return the state; what can still change is copied."""
         kept = [
-            _Minute(minute_ms, row if minute_ms < self._final_before_ms else copy.copy(row))
+            (minute_ms, row if minute_ms < self._final_before_ms else copy.copy(row))
             for minute_ms, minute in self._rows.items()
             for row in minute.values()
         ]
         return {
             "minutes": kept,
-            "minutes.changed": [_Changed(minute_ms, symbol) for minute_ms, symbol in self._changed],
-            "minutes.clock": [_Clock(self._floor_ms, self._final_before_ms)],
+            "minutes.changed": list(self._changed),
+            "minutes.clock": [(self._floor_ms, self._final_before_ms)],
         }
 
     def load(self, pieces: Pieces) -> None:
         """Continue from `tables`."""
         self._rows = {}
-        for minute in rows(pieces["minutes"], _Minute):
-            self._rows.setdefault(minute.minute_ms, {})[minute.row.symbol] = minute.row
-        changed = rows(pieces["minutes.changed"], _Changed)
-        self._changed = {(one.minute_ms, one.symbol): None for one in changed}
-        [clock] = rows(pieces["minutes.clock"], _Clock)
-        self._floor_ms, self._final_before_ms = clock.floor_ms, clock.final_before_ms
+        for minute_ms, row in rows(pieces["minutes"], tuple[int, _Row]):
+            self._rows.setdefault(minute_ms, {})[row.symbol] = row
+        self._changed = dict.fromkeys(rows(pieces["minutes.changed"], tuple[int, str]))
+        [(self._floor_ms, self._final_before_ms)] = rows(pieces["minutes.clock"], tuple[int, int])
 
     def _new_row(self, minute_ms: int, liquidation: Liquidation) -> _Row:
         row = _Row(liquidation.symbol, liquidation.asset, liquidation.source_quality)

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from itertools import chain
 
-import msgspec
-
 from schemas.records import Liquidation
 
 from .minutes import MINUTE_MS
 from .pieces import Pieces, Tables, rows
 
 MAX_IDS = 500_000  # some 70 MB; beyond, the oldest minutes are forgotten early
-
-
-class _Count(msgspec.Struct, array_like=True, frozen=True):
-    minute_ms: int
-    ids: int
-
-
-class _Floor(msgspec.Struct, array_like=True, frozen=True):
-    floor_ms: int
 
 
 class Repeats:
@@ -66,16 +55,15 @@ class Repeats:
         """Return the state."""
         return {
             "repeats": list(chain.from_iterable(self._minutes.values())),
-            "repeats.minutes": [_Count(minute_ms, len(ids)) for minute_ms, ids in self._minutes.items()],
-            "repeats.floor": [_Floor(self._floor_ms)],
+            "repeats.minutes": [(minute_ms, len(ids)) for minute_ms, ids in self._minutes.items()],
+            "repeats.floor": [self._floor_ms],
         }
 
     def load(self, pieces: Pieces) -> None:
         """Continue from `tables`."""
         ids = rows(pieces["repeats"], str)
         self._seen, self._minutes, start = set(ids), {}, 0
-        for count in rows(pieces["repeats.minutes"], _Count):
-            self._minutes[count.minute_ms] = ids[start : start + count.ids]
-            start += count.ids
-        [floor] = rows(pieces["repeats.floor"], _Floor)
-        self._floor_ms = floor.floor_ms
+        for minute_ms, count in rows(pieces["repeats.minutes"], tuple[int, int]):
+            self._minutes[minute_ms] = ids[start : start + count]
+            start += count
+        [self._floor_ms] = rows(pieces["repeats.floor"], int)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from schemas.raw import SourceKind
 from schemas.records import DeadLetter, Funding, Instrument, Liquidation, MarketMinute, MinuteAggregate, OpenInterest
 
@@ -45,12 +43,6 @@ class Stateful(Protocol):
 
     def load(self, pieces: Pieces) -> None:
         """Continue from `tables`."""
-
-
-class _State(msgspec.Struct, array_like=True, frozen=True):
-    second_ms: int
-    watermark_ms: int
-    alive: bool
 
 
 class Normalize:
@@ -147,8 +139,8 @@ class Normalize:
 
     def snapshot(self) -> Callable[[], bytes]:
         """Copy the state; return the function that encodes it."""
-        state = _State(self._second_ms, self._watermark_ms, self._alive)
-        tables: dict[str, Sequence[object]] = {"state": [state], "normalizer": [self._normalizer.state()]}
+        clock = (self._second_ms, self._watermark_ms, self._alive)
+        tables: dict[str, Sequence[object]] = {"clock": [clock], "normalizer": [self._normalizer.state()]}
         for part in self._parts():
             tables.update(part.tables())
         return lambda: pack(tables)
@@ -156,8 +148,7 @@ class Normalize:
     def restore(self, data: bytes) -> None:
         """Continue from a snapshot of the same `state_version`."""
         pieces = unpack(data)
-        [state] = rows(pieces["state"], _State)
-        self._second_ms, self._watermark_ms, self._alive = state.second_ms, state.watermark_ms, state.alive
+        [(self._second_ms, self._watermark_ms, self._alive)] = rows(pieces["clock"], tuple[int, int, bool])
         [normalizer] = rows(pieces["normalizer"], object)
         self._normalizer.load(normalizer)
         for part in self._parts():
