@@ -15,7 +15,8 @@ from schemas.raw import Control, Source, SourceKind
 
 from . import metrics
 from .channels import Channels
-from .exchange import Exchange, Operation, Reply
+from .dialogue import Dialogue, NoReply
+from .exchange import Exchange
 from .raw import Frames
 from .timing import Timing
 
@@ -39,12 +40,9 @@ class Connection:
         self.proven_ns = 0  # everything sent before was read; 0 while there is no socket
         self._exchange, self._url, self._name, self._frames, self._timing = exchange, url, name, frames, timing
         self._lives = 0
-        self._messages = 0
         self._control = Source(SourceKind.CONTROL, url, name)
         self._last_frame_ns = 0
         self._changed = asyncio.Event()
-        self._awaited = ""  # the message whose reply is looked for among the frames
-        self._replied: asyncio.Future[tuple[Reply, int]] | None = None
 
     def want(self, channels: Iterable[str], since_ns: int) -> None:
         """Carry exactly these channels; a new one misses frames since `since_ns`, 0 where nothing was before."""
@@ -96,15 +94,16 @@ class Connection:
         self._control = Source(SourceKind.CONTROL, self._url, name)
         self.proven_ns = self._last_frame_ns = time.time_ns()
         self._frames.say(Control("connected"), self._control)
+        dialogue = Dialogue(self._exchange, socket, self._timing.acknowledge_s)
         reason = "stopped"
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(socket, Source(SourceKind.FRAME, self._url, name)))
-                tasks.create_task(self._keep_subscribed(socket))
+                tasks.create_task(self._read(socket, Source(SourceKind.FRAME, self._url, name), dialogue))
+                tasks.create_task(self._keep_subscribed(dialogue))
                 tasks.create_task(self._ping(socket))
                 tasks.create_task(self._prove(socket))
                 tasks.create_task(self._watch())
-        except* (OSError, WebSocketException, Lost) as errors:
+        except* (OSError, WebSocketException, NoReply, Lost) as errors:
             reason = _reason(errors.exceptions[0])
         finally:
             self.channels.lose(self.proven_ns)
@@ -112,14 +111,14 @@ class Connection:
             self._frames.say(Control("disconnected", reason=reason), self._control)
         return reason
 
-    async def _read(self, socket: ClientConnection, source: Source) -> None:
+    async def _read(self, socket: ClientConnection, source: Source, dialogue: Dialogue) -> None:
         put, room = self._frames.put, self._frames.room
         while True:
             payload = await socket.recv(decode=False)
             self._last_frame_ns = received_ns = time.time_ns()
             put(source, payload, received_ns)
-            if self._awaited:
-                self._look_for_reply(payload, received_ns)
+            if dialogue.is_waiting:
+                dialogue.hear(payload, received_ns)
             if not room.is_set():
                 await self._wait_for_room()
 
@@ -130,24 +129,18 @@ class Connection:
         if unread_s > self._timing.stall_s:
             raise Lost(f"not read for {unread_s:.1f} s while Kafka was away")
 
-    def _look_for_reply(self, payload: bytes, received_ns: int) -> None:
-        reply = self._exchange.reply(payload)
-        if reply and reply.id == self._awaited and self._replied:
-            self._awaited = ""
-            self._replied.set_result((reply, received_ns))
-
-    async def _keep_subscribed(self, socket: ClientConnection) -> None:
+    async def _keep_subscribed(self, dialogue: Dialogue) -> None:
         at_once = self._exchange.limits.channels_per_message
         while True:
             self._changed.clear()
             for channels in _pieces(self.channels.surplus(), at_once):
-                await self._unsubscribe(socket, channels)
+                await self._unsubscribe(dialogue, channels)
             for channels in _pieces(self.channels.missing(), at_once):
-                await self._subscribe(socket, channels)
+                await self._subscribe(dialogue, channels)
             await self._changed.wait()
 
-    async def _subscribe(self, socket: ClientConnection, channels: Sequence[str]) -> None:
-        reply, received_ns = await self._ask(socket, "subscribe", channels)
+    async def _subscribe(self, dialogue: Dialogue, channels: Sequence[str]) -> None:
+        reply, received_ns = await dialogue.ask("subscribe", channels)
         if reply.is_accepted or (reply.is_repeated and len(channels) == 1):
             missed, since_ns = self.channels.subscribe(channels)
             self._frames.say(Control("subscribed", tuple(channels)), self._control)
@@ -163,25 +156,13 @@ class Connection:
         self.channels.refused.update({reply.refused}.intersection(channels))
         for channel in channels:
             if channel != reply.refused:
-                await self._subscribe(socket, [channel])
+                await self._subscribe(dialogue, [channel])
 
-    async def _unsubscribe(self, socket: ClientConnection, channels: Sequence[str]) -> None:
-        reply, _ = await self._ask(socket, "unsubscribe", channels)
+    async def _unsubscribe(self, dialogue: Dialogue, channels: Sequence[str]) -> None:
+        reply, _ = await dialogue.ask("unsubscribe", channels)
         if not reply.is_accepted:
             log.warning("%s: unsubscription refused: %s", self._name, reply.reason)
         self.channels.unsubscribe(channels)
-
-    async def _ask(self, socket: ClientConnection, operation: Operation, channels: Sequence[str]) -> tuple[Reply, int]:
-        """Send one message and return what the exchange says to it, and when that arrived (ns)."""
-        self._messages += 1
-        self._replied = asyncio.get_running_loop().create_future()
-        self._awaited = str(self._messages)
-        await socket.send(self._exchange.message(operation, channels, self._awaited))
-        try:
-            async with asyncio.timeout(self._timing.acknowledge_s):
-                return await self._replied
-        except TimeoutError:
-            raise Lost(f"no reply to {operation} {channels[0]} within {self._timing.acknowledge_s:g} s") from None
 
     async def _ping(self, socket: ClientConnection) -> None:
         while True:
@@ -221,4 +202,4 @@ def _backoff_s(failures: int, timing: Timing) -> float:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if not isinstance(error, Lost) else str(error)
+    return str(error) if isinstance(error, Lost | NoReply) else f"{type(error).__name__}: {error}"

@@ -46,6 +46,7 @@ class RawTopic:
         self._producer = Producer({**DEFAULTS, **client, **GUARANTEES})
         self._encode = encoder(RawBatch)
         self._newest_ms = 0
+        self._under_way = 0  # batches that the client holds
         self._waiting: deque[tuple[bytes, int, int]] = deque()  # a spool on disk would take the place of this queue
         self._failure = ""
 
@@ -69,7 +70,7 @@ class RawTopic:
 
     def undelivered(self) -> int:
         """Return how many batches are not acknowledged."""
-        return len(self._producer) + len(self._waiting)
+        return self._under_way + len(self._waiting)
 
     async def drain(self, within_s: float) -> int:
         """Wait until everything is acknowledged; return how many batches are not."""
@@ -91,6 +92,7 @@ class RawTopic:
                     self._topic, value, partition=self._partition, timestamp=timestamp_ms, on_delivery=acknowledged
                 )
                 self._waiting.popleft()
+                self._under_way += 1
             self.room.set()
         except BufferError:
             self.room.clear()
@@ -98,6 +100,7 @@ class RawTopic:
             self._fail(error.args[0])
 
     def _acknowledged(self, last_seq: int, error: KafkaError | None, _message: Message) -> None:
+        self._under_way -= 1
         if error is None:
             self.delivered_seq = last_seq
         else:

@@ -39,16 +39,17 @@ def run(
     """Collect one exchange until SIGTERM or SIGINT; return the exit code. For the main thread of a process.
 
     `urls` override the exchange's hosts by name (`ws`, `rest`); `majors` are the assets whose trades are read too;
-    `client` are librdkafka's settings. `health_file` is touched every second while Kafka acknowledges heartbeats and
-    everything is subscribed. With `dry_run` frames are printed and Kafka is not used.
+    `client` are librdkafka's settings. `health_file` appears once everything is subscribed and is touched every second
+    while Kafka acknowledges heartbeats. With `dry_run` frames are printed and Kafka is not used.
     """
     if error := _mistake(exchange, urls):
-        log.error(error)
+        log.error("%s", error)
         return 2
     chosen = EXCHANGES[exchange]
     try:
         since_ns = 0 if dry_run else proven_until(exchange, prefix, client)
-        return asyncio.run(_collect(chosen, urls, majors, prefix, client, health_file, dry_run, since_ns))
+        sink: Sink = Lines(sys.stdout) if dry_run else RawTopic(exchange, prefix, client)
+        return asyncio.run(_collect(chosen, urls, majors, sink, since_ns, health_file))
     except KafkaFailed as error:
         log.error("%s", error)
         return 1
@@ -69,22 +70,21 @@ async def _collect(
     exchange: Exchange,
     urls: Mapping[str, str],
     majors: Sequence[str],
-    prefix: str,
-    client: Mapping[str, str],
-    health_file: Path | None,
-    dry_run: bool,
+    sink: Sink,
     since_ns: int,
+    health_file: Path | None,
 ) -> int:
     hosts = {name: url.rstrip("/") for name, url in {**exchange.hosts, **urls}.items()}
-    sink: Sink = Lines(sys.stdout) if dry_run else RawTopic(exchange.name, prefix, client)
     frames = Frames(exchange.name, sink)
     log.info("%s: run %s begins, stored before until %d", exchange.name, frames.run_id, since_ns)
     _forget(health_file)
-    async with aiohttp.ClientSession() as session:
-        rest = Rest(session, exchange, hosts, frames)
-        collector = Collector(exchange, hosts, majors, frames, rest, since_ns=since_ns)
-        await _until_signal(collector, sink, health_file)
-    _forget(health_file)
+    try:
+        async with aiohttp.ClientSession() as session:
+            rest = Rest(session, exchange, hosts, frames)
+            collector = Collector(exchange, hosts, majors, frames, rest, since_ns=since_ns)
+            await _until_signal(collector, sink, health_file)
+    finally:
+        _forget(health_file)
     frames.flush()
     lost = await sink.drain(DRAIN_S)
     if lost:

@@ -49,5 +49,5 @@ class Control(msgspec.Struct, frozen=True, omit_defaults=True):
     control: Literal["connected", "subscribed", "heartbeat", "disconnected", "gap"]
     channels: tuple[str, ...] = ()  # of the subscription or the gap, as the exchange names its topics
     reason: str = ""
-    from_ns: int = 0  # of a gap: the last moment known to be complete
+    from_ns: int = 0  # of a gap and of a heartbeat: the last moment known to be complete
     to_ns: int = 0  # of a gap: the first moment known to be complete again

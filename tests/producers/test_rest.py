@@ -42,8 +42,8 @@ async def test_an_answer_is_published_untouched_with_its_request() -> None:
 
 async def test_a_cursor_is_sent_as_it_came() -> None:
     async with asking() as (server, rest, _, _):
-        await rest.get(Request("rest", "/v5/market/x?cursor=a%3D1%26b"))
-        assert server.requests == ["/v5/market/x?cursor=a%3D1%26b"]
+        await rest.get(Request("rest", "/v5/market/x?cursor=a%2Fb%3D1"))
+        assert server.requests == ["/v5/market/x?cursor=a%2Fb%3D1"]
 
 
 @pytest.mark.parametrize(
