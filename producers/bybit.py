@@ -47,6 +47,12 @@ class Said(msgspec.Struct):
     ret_msg: str = ""
 
 
+class Stamped(msgspec.Struct):
+    """A frame of data, as far as it says when it was made."""
+
+    ts: int = 0
+
+
 class Status(msgspec.Struct, rename="camel"):
     """The head of every answer over REST."""
 
@@ -65,8 +71,7 @@ def _channels(pages: Sequence[bytes], majors: frozenset[str]) -> Mapping[str, Se
     """Return liquidations and tickers of every contract, and trades of the contracts on major assets."""
     channels: dict[str, list[str]] = {feed.name: [] for feed in FEEDS}
     for category, contract in _trading(pages):
-        channels[f"{category}-liquidations"].append(f"allLiquidation.{contract.symbol}")
-        channels[f"{category}-tickers"].append(f"tickers.{contract.symbol}")
+        channels[category] += [f"allLiquidation.{contract.symbol}", f"tickers.{contract.symbol}"]
         if asset_of(contract.base_coin).name in majors:
             channels[f"{category}-trades"].append(f"publicTrade.{contract.symbol}")
     return channels
@@ -102,6 +107,13 @@ def _reply(frame: bytes) -> Reply | None:
     return Reply(said.req_id, said.success, said.ret_msg, refused, is_repeated)
 
 
+def _sent_ms(frame: bytes) -> int:
+    try:
+        return msgspec.json.decode(frame, type=Stamped).ts
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
+
+
 def _refusal(body: bytes, headers: Mapping[str, str]) -> Refusal | None:
     """Understand `{"retCode":10006,"retMsg":"Too many visits!",...}`: errors come with a status of 200."""
     try:
@@ -126,11 +138,10 @@ def _tickers(category: str) -> Request:
     return Request("rest", f"/v5/market/tickers?category={category}")
 
 
-# One connection per family of channels: liquidations do not wait behind trades.
+# Liquidations share sockets with the tickers of their contracts, whose steady stream shows how complete they are;
+# they do not wait behind trades.
 FEEDS = tuple(
-    Feed(f"{category}-{family}", "ws", f"/v5/public/{category}")
-    for category in CATEGORIES
-    for family in ("liquidations", "tickers", "trades")
+    Feed(name, "ws", f"/v5/public/{category}") for category in CATEGORIES for name in (category, f"{category}-trades")
 )
 
 BYBIT = Exchange(
@@ -144,6 +155,7 @@ BYBIT = Exchange(
     channels=_channels,
     message=_message,
     reply=_reply,
+    sent_ms=_sent_ms,
     ping='{"op":"ping"}',
     polls=(Poll(tuple(_tickers(category) for category in CATEGORIES), every_s=60.0),),
     refusal=_refusal,

@@ -124,8 +124,8 @@ class Collector:
     def _say_heartbeat(self) -> None:
         for connection in self._all():
             connection.say_open_gap()
-        proven = [connection.proven_ns for connection in self._all() if connection.proven_ns]
-        self._frames.say(Control("heartbeat", from_ns=min(proven, default=time.time_ns())))
+        complete_ns = [connection.complete_ns() for connection in self._all()]
+        self._frames.say(Control("heartbeat", from_ns=min(filter(None, complete_ns), default=time.time_ns())))
 
     def _is_complete(self) -> bool:
         connections = self._all()

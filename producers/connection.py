@@ -22,6 +22,8 @@ from .timing import Timing
 
 log = logging.getLogger(__name__)
 
+DISORDER_NS = 500_000_000  # frames of different channels are not strictly in the order of their times
+
 
 class Lost(Exception):
     """The connection is of no use any more; says why."""
@@ -30,24 +32,32 @@ class Lost(Exception):
 class Connection:
     """Keeps its channels subscribed on one socket after the other, and says in raw what was missed.
 
-    Complete is what the exchange sent before a ping of the WebSocket protocol that it answered: a socket keeps its
-    order, so all of it was read before the answer, however long it waited in buffers here or there.
+    Two things show until when a socket is complete, and the earlier one counts. A ping of the WebSocket protocol that
+    was answered: a socket keeps its order, so what had been written to it before was read before the answer, however
+    long it waited here. And the exchange's own time in the newest frame: what an exchange holds back in a queue of its
+    own is newer, even if its pongs overtake that queue.
     """
 
     def __init__(self, exchange: Exchange, url: str, name: str, frames: Frames, timing: Timing) -> None:
         """`name` is unique in the producer; each socket's own name adds a number."""
         self.channels = Channels()
-        self.proven_ns = 0  # everything sent before was read; 0 while there is no socket
         self._exchange, self._url, self._name, self._frames, self._timing = exchange, url, name, frames, timing
         self._lives = 0
         self._control = Source(SourceKind.CONTROL, url, name)
-        self._last_frame_ns = 0
+        self._last_frame, self._last_frame_ns = b"", 0
+        self._answered_ns = 0  # when the newest ping was sent that was answered; 0 while there is no socket
+        self._made_ns = 0  # when the exchange made the newest frame that says so
         self._changed = asyncio.Event()
 
     def want(self, channels: Iterable[str], since_ns: int) -> None:
         """Carry exactly these channels; a new one misses frames since `since_ns`, 0 where nothing was before."""
         self.channels.want(channels, since_ns)
         self._changed.set()
+
+    def complete_ns(self) -> int:
+        """Return until when everything that the exchange made is read, ns since the epoch; 0 without a socket."""
+        self._made_ns = self._exchange.sent_ms(self._last_frame) * 1_000_000 or self._made_ns
+        return min(self._answered_ns, self._made_ns - DISORDER_NS) if self._answered_ns else 0
 
     def say_open_gap(self) -> None:
         """Say which channels miss frames up to now, in case this process does not live to say it."""
@@ -92,7 +102,8 @@ class Connection:
 
     async def _use(self, socket: ClientConnection, name: str) -> str:
         self._control = Source(SourceKind.CONTROL, self._url, name)
-        self.proven_ns = self._last_frame_ns = time.time_ns()
+        self._answered_ns = self._made_ns = self._last_frame_ns = time.time_ns()
+        self._last_frame = b""
         self._frames.say(Control("connected"), self._control)
         dialogue = Dialogue(self._exchange, socket, self._timing.acknowledge_s)
         reason = "stopped"
@@ -106,8 +117,8 @@ class Connection:
         except* (OSError, WebSocketException, NoReply, Lost) as errors:
             reason = _reason(errors.exceptions[0])
         finally:
-            self.channels.lose(self.proven_ns)
-            self.proven_ns = 0
+            self.channels.lose(self.complete_ns())
+            self._answered_ns = 0
             self._frames.say(Control("disconnected", reason=reason), self._control)
         return reason
 
@@ -116,6 +127,7 @@ class Connection:
         while True:
             payload = await socket.recv(decode=False)
             self._last_frame_ns = received_ns = time.time_ns()
+            self._last_frame = payload
             put(source, payload, received_ns)
             if dialogue.is_waiting:
                 dialogue.hear(payload, received_ns)
@@ -175,14 +187,13 @@ class Connection:
             await (await socket.ping())
             await asyncio.sleep(0)  # the reader takes what came before the answer
             if self._frames.room.is_set():
-                self.proven_ns = asked_ns
+                self._answered_ns = asked_ns
             await asyncio.sleep(self._timing.prove_s)
 
     async def _watch(self) -> None:
         while True:
             silent_s = (time.time_ns() - self._last_frame_ns) / 1e9
             if silent_s > self._exchange.silence_s:
-                self.proven_ns = min(self.proven_ns, self._last_frame_ns)
                 raise Lost(f"silent for {silent_s:.0f} s")
             await asyncio.sleep(min(1.0, self._exchange.silence_s / 4))
 

@@ -73,6 +73,7 @@ class Exchange:
     # What is said on a socket.
     message: Callable[[Operation, Sequence[str], str], str]
     reply: Callable[[bytes], Reply | None]  # None: the frame answers no message
+    sent_ms: Callable[[bytes], int]  # when the exchange made this frame, by its clock; 0: the frame does not say
     ping: str
     # What is polled, and how the exchange says no with a status of 200.
     polls: tuple[Poll, ...]

@@ -8,11 +8,12 @@ from .exchange import Limits
 
 
 def assign(channels: Iterable[str], shards: Sequence[set[str]], limits: Limits) -> list[set[str]]:
-    """Return the shards with exactly these channels: each stays where it is, new ones go where there is room."""
-    wanted = set(channels)
-    assigned = [shard & wanted for shard in shards]
+    """Return the shards with exactly these channels: each stays where it is, new ones go, in order, where there is room."""
+    wanted = dict.fromkeys(channels)
+    assigned = [shard & wanted.keys() for shard in shards]
     used = [sum(len(channel) + limits.characters_per_channel for channel in shard) for shard in assigned]
-    for channel in sorted(wanted.difference(*assigned)):
+    carried = set[str]().union(*assigned)
+    for channel in (channel for channel in wanted if channel not in carried):
         cost = len(channel) + limits.characters_per_channel
         number = next(
             (n for n, taken in enumerate(used) if taken + cost <= limits.characters_per_connection), len(used)

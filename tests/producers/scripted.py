@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -60,6 +61,11 @@ class Told:
     channels: tuple[str, ...]
 
 
+def stamped(made_ns: int, **more: object) -> str:
+    """Return a frame that says when it was made."""
+    return json.dumps({"topic": "tickers.BTCUSDT", "ts": made_ns // 1_000_000, **more}, separators=(",", ":"))
+
+
 class Status(NamedTuple):
     """An answer that is none."""
 
@@ -76,6 +82,7 @@ class Scripted:
     refused: set[str] = field(default_factory=set)  # channels without a handler
     repeated: set[str] = field(default_factory=set)  # channels that it says are subscribed already
     acknowledges: bool = True
+    talks: bool = False  # sends frames that say when they were made, on every socket, all the time
     pings: int = 0  # of the WebSocket protocol, all answered
     told: list[Told] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -92,6 +99,13 @@ class Scripted:
             with suppress(ConnectionError):
                 await socket.send_str(text)
         return bool(chosen)
+
+    async def talk(self) -> None:
+        """Send stamped frames while it should."""
+        while True:
+            if self.talks:
+                await self.send(stamped(time.time_ns()))
+            await asyncio.sleep(0.005)
 
     def cut(self) -> None:
         """Cut every socket without a close frame."""
@@ -145,9 +159,11 @@ async def scripted() -> AsyncIterator[Scripted]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server.url = f"127.0.0.1:{runner.addresses[0][1]}"
+    talking = asyncio.create_task(server.talk())
     try:
         yield server
     finally:
+        talking.cancel()
         await runner.cleanup()
 
 

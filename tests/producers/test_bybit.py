@@ -20,11 +20,13 @@ def test_liquidations_and_tickers_of_all_contracts_and_trades_of_majors_are_want
         page("inverse", contract("XRPUSD", "XRP")),
     ]
     assert BYBIT.channels(pages, frozenset({"BTC", "PEPE"})) == {
-        "linear-liquidations": ["allLiquidation.BTCUSDT", "allLiquidation.1000PEPEUSDT", "allLiquidation.BTCPERP"],
-        "linear-tickers": ["tickers.BTCUSDT", "tickers.1000PEPEUSDT", "tickers.BTCPERP"],
+        "linear": [
+            *("allLiquidation.BTCUSDT", "tickers.BTCUSDT"),
+            *("allLiquidation.1000PEPEUSDT", "tickers.1000PEPEUSDT"),
+            *("allLiquidation.BTCPERP", "tickers.BTCPERP"),
+        ],
         "linear-trades": ["publicTrade.BTCUSDT", "publicTrade.1000PEPEUSDT", "publicTrade.BTCPERP"],
-        "inverse-liquidations": ["allLiquidation.XRPUSD"],
-        "inverse-tickers": ["tickers.XRPUSD"],
+        "inverse": ["allLiquidation.XRPUSD", "tickers.XRPUSD"],
         "inverse-trades": [],
     }
 
@@ -82,3 +84,17 @@ def test_an_answer_of_somebody_else_is_a_refusal() -> None:
     refusal = BYBIT.refusal(b"<html>bad gateway</html>", {})
     assert refusal
     assert refusal.reason.startswith("not an answer of this exchange")
+
+
+@pytest.mark.parametrize(
+    ("frame", "sent_ms"),
+    [
+        (b'{"topic":"tickers.BTCUSDT","type":"delta","data":{},"cs":7,"ts":1786659827983}', 1786659827983),
+        (b'{"success":true,"ret_msg":"pong","conn_id":"c","req_id":"p1","op":"ping"}', 0),
+        (b'{"ts":"soon"}', 0),
+        (b"", 0),
+        (b"\xff", 0),
+    ],
+)
+def test_data_says_when_it_was_made(frame: bytes, sent_ms: int) -> None:
+    assert BYBIT.sent_ms(frame) == sent_ms
