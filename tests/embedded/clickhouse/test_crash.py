@@ -10,7 +10,7 @@ from clickhouse_driver import Client, errors
 from embedded.clickhouse import Server
 from tests.embedded.clickhouse.asking import DEADLINE_S, eventually
 
-KILLS = 4
+KILLS = 3
 BATCH = 500
 COMPRESSIONS = (False, "lz4", "zstd")
 
