@@ -30,7 +30,6 @@ ONLY_IN = {
 READS_ENVIRONMENT = {
     "pipeline/settings.py",
     "embedded/java.py",
-    "embedded/jars.py",
     "embedded/clickhouse/__main__.py",
     "embedded/clickhouse/server.py",
 }

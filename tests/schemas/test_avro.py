@@ -51,7 +51,7 @@ def test_every_field_has_a_doc(record: type[Any]) -> None:
             for field in schema["fields"]
             if isinstance(field["type"], dict) and "items" in field["type"]
         ]
-        return schema["fields"] + [field for inner in nested for field in fields(inner)]
+        return [*schema["fields"], *(field for inner in nested for field in fields(inner))]
 
     assert [field["name"] for field in fields(schema_of(record)) if not field["doc"]] == []
 
