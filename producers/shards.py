@@ -8,7 +8,7 @@ from .exchange import Limits
 
 
 def assign(channels: Iterable[str], shards: Sequence[set[str]], limits: Limits) -> list[set[str]]:
-    """Return the shards with exactly these channels: each stays where it is, new ones go, in order, where there is room."""
+    """Return the shards with exactly these channels: each stays where it is, new ones fill the room in order."""
     wanted = dict.fromkeys(channels)
     assigned = [shard & wanted.keys() for shard in shards]
     used = [sum(len(channel) + limits.characters_per_channel for channel in shard) for shard in assigned]
