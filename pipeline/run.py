@@ -62,7 +62,7 @@ class Running:
             "rows": rows(self.settings),
             "lag": lag(self.settings),
             "dead_letters": self.tally.records["dead-letters"],
-            "gaps": self.tally.gaps,
+            "gaps": len(self.tally.gaps),
         }
 
 

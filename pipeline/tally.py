@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from confluent_kafka import Message
@@ -26,7 +28,7 @@ class Tally:
 
     settings: Settings
     frames: int = 0
-    gaps: int = 0
+    gaps: set[tuple[str, int]] = field(default_factory=set)  # by connection and begin: an open gap is told each second
     records: Counter[str] = field(default_factory=Counter)
     failure: Exception | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -63,8 +65,12 @@ class Tally:
             return
         self.records[name] += 1
         if name == "raw":
-            batch = decode_dict(value, RawBatch)
-            control = {i for i, source in enumerate(batch["sources"]) if source["kind"] == SourceKind.CONTROL}
-            own = [frame for frame in batch["frames"] if frame["source"] in control]
-            self.frames += len(batch["frames"]) - len(own)
-            self.gaps += sum(orjson.loads(frame["payload"])["control"] == "gap" for frame in own)
+            self._look_into(decode_dict(value, RawBatch))
+
+    def _look_into(self, batch: Mapping[str, Any]) -> None:
+        for frame in batch["frames"]:
+            source = batch["sources"][frame["source"]]
+            if source["kind"] != SourceKind.CONTROL:
+                self.frames += 1
+            elif (said := orjson.loads(frame["payload"]))["control"] == "gap":
+                self.gaps.add((source["connection"].partition("#")[0], said["from_ns"]))

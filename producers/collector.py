@@ -87,7 +87,9 @@ class Collector:
         for number, shard in enumerate(shards):
             if number == len(connections):
                 url = self._urls[feed.host] + feed.path
-                connection = Connection(self._exchange, url, f"{feed.name}-{number}", self._frames, self._timing)
+                connection = Connection(
+                    self._exchange, url, f"{self._frames.run_id}-{feed.name}-{number}", self._frames, self._timing
+                )
                 connections.append(connection)
                 tasks.create_task(connection.run())
             if shard != connections[number].channels.wanted or connections[number].channels.refused:

@@ -39,7 +39,7 @@ class Connection:
     """
 
     def __init__(self, exchange: Exchange, url: str, name: str, frames: Frames, timing: Timing) -> None:
-        """`name` is unique in the producer; each socket's own name adds a number."""
+        """`name` is unique among all producers, since one may take over from another; each socket's adds a number."""
         self.channels = Channels()
         self._exchange, self._url, self._name, self._frames, self._timing = exchange, url, name, frames, timing
         self._lives = 0
