@@ -23,8 +23,10 @@ done
 [ -n "$python" ] || fail "Python 3.11, 3.12 or 3.13 with venv is missing; Debian and Ubuntu: apt-get install python3 python3-venv"
 
 say "installing the locked packages into $venv (some 1.2 GB, a minute or two; once)"
+quiet=--quiet
+if [ -t 2 ]; then quiet=; fi # a person sees what is downloaded, a log only what fails
 "$python" -m venv --clear "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock ||
+"$venv/bin/python" -m pip install $quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock ||
     fail "the packages could not be installed, see above; pip says which one. A mirror is set with PIP_INDEX_URL"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 touch "$venv/installed"

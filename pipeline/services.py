@@ -90,6 +90,6 @@ def wait_until_ready(services: Sequence[Service], limit_s: float) -> None:
             if service.process.poll() is not None:
                 raise Ended(f"{service.name} ended with code {service.process.returncode}:\n{last_lines(service.log)}")
         if time.monotonic() > deadline:
-            logs = ", ".join(str(service.log) for service in waiting)
-            raise Ended(f"not ready after {limit_s:.0f} s: {', '.join(s.name for s in waiting)}; see {logs}")
+            logs = "\n".join(f"{service.log} ends with:\n{last_lines(service.log)}" for service in waiting)
+            raise Ended(f"not ready after {limit_s:.0f} s: {', '.join(s.name for s in waiting)}\n{logs}")
         time.sleep(0.05)
