@@ -32,9 +32,12 @@ STRICT = {
     "queued.min.messages": 100_000,
     "max.poll.interval.ms": 300_000,
 }
+OUT_OF_RANGE = (
+    "the records after the commit are no longer in the topic: publish them again with `liq replay`, "
+    "then set the group's offsets to the earliest with Kafka's own tools"
+)
 ENDS_THE_SINK = {
-    KafkaError._AUTO_OFFSET_RESET: "the records after the last commit are no longer in the topic: publish them again "
-    "with `liq replay`, then set the group's offsets to the earliest with Kafka's own tools",
+    KafkaError._AUTO_OFFSET_RESET: OUT_OF_RANGE,
     KafkaError.UNKNOWN_TOPIC_OR_PART: "run `liq setup`",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "let the sink's user read the topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "let the sink's user read the group",
@@ -46,6 +49,22 @@ LOST_MEMBERSHIP = {
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.FENCED_INSTANCE_ID,
     KafkaError._ASSIGNMENT_LOST,
+}
+
+# librdkafka's own `retriable()` is only meant for transactions.
+PASSES = {
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._WAIT_COORD,
 }
 
 log = logging.getLogger(__name__)
@@ -99,23 +118,25 @@ class Inbox:
         self._stop = stop
         self._health_file = health_file
         self._assigned = self._moved = False
+        self._granted: list[TopicPartition] | None = None  # by the group; `gather` begins to read them
         self._fatal: KafkaError | None = None
         self._beaten_s = float("-inf")
         if health_file:
             health_file.unlink(missing_ok=True)
-        self._consumer.subscribe(topics, on_assign=self._begin, on_revoke=self._lose)
+        self._consumer.subscribe(topics, on_assign=self._gain, on_revoke=self._lose)
 
     def gather(self) -> Batch:
         """Return the next batch; an empty one where nothing came within the age of a batch, or at a stop."""
         batch = Batch()
         self._consumer.resume(self._consumer.assignment())
         while not (batch.is_due() or self._stop.is_set()):
+            if self._granted is not None:
+                self._begin(self._granted)
             messages = self._consumer.consume(CHUNK, timeout=TICK_S)
             self._beat()
-            if self._moved:  # the new partitions rest still, so these records can only be of the former ones
+            if self._moved:  # the new partitions are not assigned yet: all this is of the former ones
                 batch, self._moved = Batch(), False
-                self._consumer.resume(self._consumer.assignment())
-                messages = [message for message in messages if message.error()]
+                continue
             for message in messages:
                 if error := message.error():
                     self._judge(error, _place(message))
@@ -146,10 +167,9 @@ class Inbox:
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as failure:
-            error = failure.args[0]
-            if error.code() not in LOST_MEMBERSHIP and not error.retriable():
+            if failure.args[0].code() not in LOST_MEMBERSHIP | PASSES:
                 raise
-            log.warning("not committed", extra={"error": error.str()})
+            log.warning("not committed", extra={"error": failure.args[0].str()})
             return
         metrics.BATCH_SECONDS.observe(time.monotonic() - batch.opened_s)
         metrics.committed()
@@ -158,21 +178,38 @@ class Inbox:
         """Leave."""
         self._consumer.close()
 
-    def _begin(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        committed = consumer.committed(partitions, timeout=ANSWER_LIMIT_S) if partitions else []
-        for partition in committed:
-            if partition.error:
-                raise KafkaException(partition.error)
-            if partition.offset < 0:
-                partition.offset = OFFSET_BEGINNING
-        consumer.assign(committed)
-        consumer.pause(committed)  # until `gather` has dropped what came from the former partitions
-        self._assigned = self._moved = True
-        log.info("assigned", extra={"partitions": len(committed)})
+    def _gain(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Only take note: what is raised in a callback can crash the interpreter."""
+        consumer.assign([])
+        self._granted, self._assigned, self._moved = partitions, True, True
 
     def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._assigned, self._moved = False, True
+        self._granted, self._assigned, self._moved = None, False, True
         log.info("revoked", extra={"partitions": len(partitions)})
+
+    def _begin(self, partitions: list[TopicPartition]) -> None:
+        """Read from the commits on; where the broker cannot tell them now, the next turn asks again."""
+        try:
+            starts = self._starts(partitions)
+        except KafkaException as failure:
+            if failure.args[0].code() not in PASSES:
+                raise
+            log.warning("no start yet", extra={"error": failure.args[0].str()})
+            return
+        self._consumer.assign(starts)
+        self._granted = None
+        log.info("assigned", extra={"partitions": len(starts)})
+
+    def _starts(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        starts = self._consumer.committed(partitions, timeout=ANSWER_LIMIT_S) if partitions else []
+        for start in starts:
+            if start.error:
+                raise KafkaException(start.error)
+            if start.offset < 0:
+                start.offset = OFFSET_BEGINNING
+            else:
+                _check(self._consumer, start)
+        return starts
 
     def _notice(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in ENDS_THE_SINK:
@@ -194,6 +231,16 @@ class Inbox:
         if self._health_file and self._assigned and now - self._beaten_s >= BEAT_S:
             self._health_file.touch()
             self._beaten_s = now
+
+
+def _check(consumer: Consumer, start: TopicPartition) -> None:
+    """Ask the broker: librdkafka's own complaint gets lost where a pause follows at once."""
+    first, following = consumer.get_watermark_offsets(start, timeout=ANSWER_LIMIT_S)
+    if not first <= start.offset <= following:
+        raise CannotGoOn(
+            f"{start.topic}[{start.partition}] holds the offsets {first} to {following}, "
+            f"the commit is {start.offset}: {OUT_OF_RANGE}"
+        )
 
 
 def _place(message: Message) -> str:

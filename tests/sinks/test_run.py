@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import TopicPartition
 
 from embedded import processes
 from embedded.clickhouse import Server
@@ -162,11 +162,11 @@ def test_a_record_that_cannot_be_decoded_ends_the_sink_with_its_place(
 
 def test_a_commit_beyond_what_the_topic_holds_ends_the_sink(market: Market, caplog: pytest.LogCaptureFixture) -> None:
     topic = full_name(market.prefix, "funding")
-    beyond = ConsumerGroupTopicPartitions(market.group, [TopicPartition(topic, 0, 1000)])
-    market.admin.alter_consumer_group_offsets([beyond])[market.group].result(PATIENCE_S)
+    market.observer.commit(offsets=[TopicPartition(topic, 0, 1000)], asynchronous=False)
     with market.sink() as ended:
         assert ended.result(PATIENCE_S) == 1
-    assert "are no longer in the topic: publish them again" in caplog.text
+    expected = f"{topic}[0] holds the offsets 0 to 0, the commit is 1000: the records after the commit are no longer"
+    assert expected in caplog.text
 
 
 def test_a_database_without_tables_ends_the_sink(market: Market, caplog: pytest.LogCaptureFixture) -> None:
@@ -219,3 +219,19 @@ def test_clickhouse_may_be_away_and_the_sink_stays_healthy(broker: Broker, topic
             wait_until(lambda: market.committed("liquidations") == len(written), "the commit of everything")
             assert not ended.done()
         assert [row["id"] for row in market.rows("liquidations")] == [record.id for record in written]
+
+
+def test_a_second_sink_takes_its_share_and_hands_it_back_and_nothing_is_lost(market: Market) -> None:
+    written = [example(Liquidation, id=f"{number:032}", retracted=False) for number in range(400)]
+    with market.sink() as first:
+        market.publish("liquidations", *written[:100])
+        wait_until(lambda: market.committed("liquidations") == 100, "the commit of the first")
+        with market.sink() as second:
+            for at in range(100, 300, 20):
+                market.publish("liquidations", *written[at : at + 20])
+            wait_until(lambda: market.committed("liquidations") == 300, "the commits of both")
+            assert not second.done()
+        market.publish("liquidations", *written[300:])
+        wait_until(lambda: market.committed("liquidations") == 400, "the commit of what came last")
+        assert not first.done()
+    assert [row["id"] for row in market.rows("liquidations")] == [record.id for record in written]
