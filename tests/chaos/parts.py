@@ -1,0 +1,159 @@
+"""The whole pipeline as separate processes on real parts, each of which can be killed and comes back at once."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from embedded.clickhouse import Server
+from embedded.kafka import Broker
+from embedded.processes import free_port
+from pipeline.clickhouse import migrate
+from pipeline.services import Service, wait_until_ready
+from pipeline.settings import Settings, child_environment, load
+from pipeline.setup import create_topics
+from pipeline.status import lag
+
+READY_LIMIT_S = 120.0
+DRAIN_LIMIT_S = 240.0
+LAST_HEARTBEATS_S = 2.5  # the producer says what it misses once a second
+TICK_S = 0.1
+MIB = 1 << 20
+SERVICES = {"simulator", "producer", "worker", "sink"}
+
+
+class Stuck(Exception):
+    """What should happen did not, in good time."""
+
+
+@dataclass
+class Parts:
+    """Everything that runs."""
+
+    settings: Settings
+    broker: Broker
+    clickhouse: Server
+    services: dict[str, Service]
+    truth: Path
+    simulator_url: str
+    died: list[tuple[str, float]] = field(default_factory=list)  # by itself, and when (monotonic)
+    _clickhouse_back_s: float = float("inf")
+
+    def kill(self, name: str) -> float:
+        """Kill -9 a service and start it again; return when it was gone (monotonic)."""
+        process = self.services[name].process
+        assert process is not None
+        process.kill()
+        process.wait()
+        gone_s = time.monotonic()
+        self.services[name].start()
+        return gone_s
+
+    def kill_broker(self) -> float:
+        """Kill -9 the broker and start it again, on its port and its data."""
+        self.broker.kill()
+        gone_s = time.monotonic()
+        self.broker.start()
+        return gone_s
+
+    def kill_clickhouse(self, away_s: float) -> None:
+        """Kill -9 ClickHouse; `tend` brings it back after some seconds."""
+        self.clickhouse.kill()
+        self._clickhouse_back_s = time.monotonic() + away_s
+
+    def fault(self, **fault: object) -> bool:
+        """Bring a fault upon the exchange; return False where nobody listens whom it could hit."""
+        request = urllib.request.Request(f"{self.simulator_url}/_faults", orjson.dumps(fault), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=10):
+                return True
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
+            return False
+
+    def tend(self) -> None:
+        """Bring back what is due, and start again what died by itself, as a supervisor does."""
+        if time.monotonic() > self._clickhouse_back_s:
+            self._clickhouse_back_s = float("inf")
+            self.clickhouse.start()
+        for name, service in self.services.items():
+            if service.process is not None and service.process.poll() is not None:
+                self.died.append((f"{name} with {service.process.returncode}", time.monotonic()))
+                service.start()
+
+    def wait(self, what: str, condition: Callable[[], bool], limit_s: float) -> None:
+        """Tend until a condition holds; raise `Stuck` where it takes too long."""
+        deadline = time.monotonic() + limit_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Stuck(f"not within {limit_s:.0f} s: {what}")
+            self.tend()
+            time.sleep(TICK_S)
+
+    def rest(self, seconds: float) -> None:
+        """Tend for some time."""
+        until_s = time.monotonic() + seconds
+        self.wait("a rest", lambda: time.monotonic() > until_s, seconds + READY_LIMIT_S)
+
+    def drain(self) -> None:
+        """End the exchange, let the producer say what it missed, and let all that is in raw reach the tables."""
+        self.wait("ClickHouse is back", lambda: self.clickhouse.running, READY_LIMIT_S)
+        self.wait("all work", lambda: all(service.is_ready for service in self.services.values()), READY_LIMIT_S)
+        self._end("simulator")
+        ended_s, health = time.time(), self.services["producer"].health
+        self.wait(
+            "the producer's last heartbeats",
+            lambda: health.exists() and health.stat().st_mtime > ended_s + LAST_HEARTBEATS_S,
+            READY_LIMIT_S,
+        )
+        self._end("producer")
+        self.wait("everything lands", lambda: not any(lag(self.settings).values()), DRAIN_LIMIT_S)
+        self._end("worker")
+        self._end("sink")
+
+    def _end(self, name: str) -> None:
+        self.services.pop(name).stop()
+
+
+@contextmanager
+def running(directory: Path, rate: float, liquidations_per_second: float) -> Iterator[Parts]:
+    """Start everything in a directory and hand it over when it works; stop everything."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(Broker(directory / "kafka", retention_bytes=2048 * MIB))
+        clickhouse = stack.enter_context(Server(directory / "clickhouse"))
+        where: dict[str, object] = {
+            "kafka_brokers": broker.bootstrap,
+            "clickhouse_host": "127.0.0.1",
+            "clickhouse_port": clickhouse.port,
+        }
+        settings = load({**where, "market": "sim", "data_dir": directory, "asset_partitions": 4})
+        create_topics(settings)
+        migrate(settings)
+        port, truth = free_port(), directory / "truth.jsonl"
+        url = f"127.0.0.1:{port}"
+        hosts = {"urls__bybit__ws": f"ws://{url}", "urls__bybit__rest": f"http://{url}"}
+        market = ("--rate", str(rate), "--liquidations", str(liquidations_per_second), "--truth", str(truth))
+        commands = {
+            "simulator": ("simulate", "bybit", "--port", str(port), *market),
+            "worker": ("process", "normalize"),
+            "sink": ("sink",),
+            "producer": ("produce", "bybit"),
+        }
+        environment = child_environment(settings, **where, **hosts)
+        parts = Parts(settings, broker, clickhouse, {}, truth, f"http://{url}")
+        for name, arguments in commands.items():
+            parts.services[name] = service = Service(name, arguments, environment, directory)
+            stack.callback(service.stop)
+            service.start()
+            if name == "simulator":
+                wait_until_ready([service], READY_LIMIT_S)
+        wait_until_ready(list(parts.services.values()), READY_LIMIT_S)
+        yield parts

@@ -1,0 +1,179 @@
+"""Every promise can be seen to break: honest evidence keeps them all, tampered evidence does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.records import Liquidation, MinuteAggregate, Position
+from simulator.truth import Known
+from tests.records import example
+
+from .story import Gap, Printed, Story
+from .verify import Evidence, broken_promises, excuse, gap_s
+
+CHANNEL = "allLiquidation.BTCUSDT"
+SECOND_NS = 1_000_000_000
+MINUTE_MS = 60_000
+
+
+def known(event_ms: int, position: Position = Position.LONG, *, sent_ns: int | None = None) -> Known:
+    return Known(
+        exchange="bybit",
+        category="linear",
+        symbol="BTCUSDT",
+        asset="BTC",
+        position=position,
+        price="100",
+        quantity="2",
+        event_ms=event_ms,
+        sent_ns=event_ms * 1_000_000 if sent_ns is None else sent_ns,
+        quantity_base=2.0,
+        notional_usd=200.0,
+    )
+
+
+def liquidation(name: str, event_ms: int, position: Position = Position.LONG, **changes: Any) -> Liquidation:
+    values = {"price": 100.0, "price_native": 100.0, "quantity_native": 2.0, "quantity_base": 2.0, "asset": "BTC"}
+    values |= {"notional_usd": 200.0, "id": name, "event_ms": event_ms, "position": position, **changes}
+    found: Liquidation = example(Liquidation, **values)
+    return found
+
+
+def minute(long_count: int, short_count: int, **changes: Any) -> MinuteAggregate:
+    values = {"long_count": long_count, "long_base": 2.0 * long_count, "long_usd": 200.0 * long_count}
+    values |= {"short_count": short_count, "short_base": 2.0 * short_count, "short_usd": 200.0 * short_count}
+    values |= {"largest_usd": 200.0, "price_low": 100.0, "price_high": 100.0, "price_vwap": 100.0, "minute_ms": 0}
+    found: MinuteAggregate = example(MinuteAggregate, **{**values, **changes})
+    return found
+
+
+TRUTH = (known(1_000), known(1_000), known(2_000, Position.SHORT))  # the first two are twins
+RECORDS = (liquidation("a", 1_000), liquidation("b", 1_000), liquidation("c", 2_000, Position.SHORT))
+LONG = Printed("BTCUSDT", "LONG", 100.0, 2.0, 1_000)
+SHORT = Printed("BTCUSDT", "SHORT", 100.0, 2.0, 2_000)
+
+
+def story(**changes: Any) -> Story:
+    values: dict[str, Any] = {
+        "liquidations": Counter({LONG: 2, SHORT: 1}),
+        "subscribed_ns": {CHANNEL: 1},
+        "garbage": {(9, 1)},
+    }
+    return Story(**(values | changes))
+
+
+HONEST = Evidence(
+    truth=TRUTH,
+    story=story(),
+    published=(*RECORDS, RECORDS[1]),
+    stored=RECORDS,
+    minutes=(minute(2, 1),),
+    dead_letters=((9, 1),),
+)
+
+
+def broken(**changes: Any) -> set[str]:
+    """Return the promises that break when some of the evidence is other than it should be."""
+    return {name for name, cases in broken_promises(replace(HONEST, **changes)).items() if cases}
+
+
+def test_honest_evidence_breaks_nothing() -> None:
+    assert broken() == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "promises"),
+    [
+        ({"truth": (*TRUTH, known(3_000))}, {"nothing lost"}),
+        ({"truth": TRUTH[:2]}, {"nothing invented"}),
+        ({"published": RECORDS[:2]}, {"all published", "stored once"}),
+        ({"published": RECORDS[1:]}, {"all published", "stored once"}),
+        ({"published": (*RECORDS, liquidation("d", 9_000))}, {"nothing unfounded", "all stored"}),
+        ({"published": (*RECORDS, liquidation("a", 1_000, price=101.0))}, {"repeats are equal", "all stored"}),
+        ({"needless_repeats": ["offset 3 repeats"]}, {"no needless repeats"}),
+        ({"stored": RECORDS[1:]}, {"all stored", "minutes right"}),
+        ({"stored": (*RECORDS, RECORDS[0])}, {"stored once", "minutes right"}),
+        ({"stored": (*RECORDS[:2], liquidation("c", 2_000, Position.SHORT, received_ms=1))}, {"all stored"}),
+        ({"minutes": ()}, {"minutes right"}),
+        ({"minutes": (minute(2, 1), minute(2, 1))}, {"minutes right"}),
+        ({"minutes": (minute(2, 1), minute(1, 0, minute_ms=MINUTE_MS))}, {"minutes right"}),
+        ({"minutes": (minute(1, 2),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, long_usd=400.01),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, short_base=None),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, price_vwap=99.0),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, largest_usd=100.0),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, price_high=101.0),)}, {"minutes right"}),
+        ({"story": story(misnumbered=["raw 3: run a goes on with 4, not 3"])}, {"frames numbered"}),
+        ({"dead_letters": ()}, {"only garbage buried"}),
+        ({"dead_letters": ((9, 1), (9, 2))}, {"only garbage buried"}),
+        ({"dead_letters": ((9, 1), (9, 1))}, {"only garbage buried"}),
+    ],
+)
+def test_what_is_tampered_with_is_named(changes: dict[str, Any], promises: set[str]) -> None:
+    assert broken(**changes) == promises
+
+
+def test_a_frame_that_vanishes_from_raw_is_lost_and_leaves_records_without_ground() -> None:
+    without = story(liquidations=Counter({LONG: 2}))
+
+    assert broken(story=without) == {"nothing lost", "nothing unfounded"}
+
+
+def test_sizes_that_differ_from_the_truth_are_found_though_all_tables_agree() -> None:
+    wrong = tuple(msgspec.structs.replace(record, notional_usd=201.0) for record in RECORDS)
+    minutes = (minute(2, 1, long_usd=402.0, short_usd=201.0, largest_usd=201.0),)
+
+    assert broken(published=wrong, stored=wrong, minutes=minutes) == {"meaning kept"}
+
+
+@pytest.mark.parametrize(("heartbeat_ms", "promises"), [(67_000, set()), (67_001, {"minutes right"})])
+def test_a_minute_must_be_final_when_its_grace_is_over(heartbeat_ms: int, promises: set[str]) -> None:
+    assert broken(story=story(heartbeat_ms=heartbeat_ms), minutes=(minute(2, 1, is_final=False),)) == promises
+
+
+@pytest.mark.parametrize(
+    ("sent_ns", "reason"),
+    [
+        (1 * SECOND_NS, "before"),
+        (4 * SECOND_NS, ""),
+        (5 * SECOND_NS, "gap"),
+        (6 * SECOND_NS, "gap"),
+        (6 * SECOND_NS + 1, ""),
+    ],
+)
+def test_what_is_not_in_raw_was_sent_before_all_or_in_a_gap(sent_ns: int, reason: str) -> None:
+    told = story(subscribed_ns={CHANNEL: 2 * SECOND_NS}, gaps={CHANNEL: [Gap(5 * SECOND_NS, 6 * SECOND_NS)]})
+
+    assert excuse(known(500, sent_ns=sent_ns), replace(HONEST, story=told)) == reason
+
+
+@pytest.mark.parametrize(("event_ms", "reason"), [(4_300, ""), (4_500, "gap"), (6_000, "gap"), (6_001, "")])
+def test_what_was_sent_to_nobody_was_due_in_a_gap_some_half_second_after_it_happened(
+    event_ms: int, reason: str
+) -> None:
+    told = story(gaps={CHANNEL: [Gap(5 * SECOND_NS, 6 * SECOND_NS)]})
+
+    assert excuse(known(event_ms, sent_ns=0), replace(HONEST, story=told)) == reason
+
+
+def test_a_gap_of_another_channel_excuses_nothing() -> None:
+    told = story(gaps={"tickers.BTCUSDT": [Gap(0, 9 * SECOND_NS)]})
+
+    assert excuse(known(5_000), replace(HONEST, story=told)) == ""
+
+
+def test_what_the_exchange_held_up_was_on_its_way_until_the_end_of_that() -> None:
+    told = story(gaps={CHANNEL: [Gap(5 * SECOND_NS, 6 * SECOND_NS)]})
+    held_up = [Gap(3 * SECOND_NS, 5 * SECOND_NS)]
+
+    assert excuse(known(3_500), replace(HONEST, story=told, held_up=held_up)) == "gap"
+    assert excuse(known(2_500), replace(HONEST, story=told, held_up=held_up)) == ""
+
+
+def test_gaps_that_overlap_count_once() -> None:
+    assert gap_s([Gap(5 * SECOND_NS, 9 * SECOND_NS), Gap(0, 2 * SECOND_NS), Gap(1 * SECOND_NS, 6 * SECOND_NS)]) == 9.0
