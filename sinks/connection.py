@@ -39,7 +39,8 @@ class ClickHouse:
 def connect(clickhouse: ClickHouse) -> Any:
     """Return a client; it connects with its first statement, and again after each failure.
 
-    One thread uses it. Its methods have no types."""
+    One thread uses it. Its methods have no types.
+    """
     client: Any = Client
     return client(
         clickhouse.host,

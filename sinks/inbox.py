@@ -6,18 +6,16 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from . import metrics
+from .batch import Batch
 from .failures import CannotGoOn
+from .kafka_errors import ENDS_THE_SINK, LOST_MEMBERSHIP, OUT_OF_RANGE, PASSES
 
-BATCH_ROWS = 50_000
-BATCH_BYTES = 8 << 20
-BATCH_AGE_S = 1.0  # ClickHouse prefers few large inserts
 CHUNK = 1_000  # messages taken at once: they overshoot a batch by no more
 TICK_S = 0.1  # how soon a stop is noticed
 BEAT_S = 1.0
@@ -32,71 +30,11 @@ STRICT = {
     "queued.min.messages": 100_000,
     "max.poll.interval.ms": 300_000,
 }
-OUT_OF_RANGE = (
-    "the records after the commit are no longer in the topic: publish them again with `liq replay`, "
-    "then set the group's offsets to the earliest with Kafka's own tools"
-)
-ENDS_THE_SINK = {
-    KafkaError._AUTO_OFFSET_RESET: OUT_OF_RANGE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART: "run `liq setup`",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "let the sink's user read the topic",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "let the sink's user read the group",
-    KafkaError._AUTHENTICATION: "compare the user and the password with the broker's",
-}
-LOST_MEMBERSHIP = {
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.REBALANCE_IN_PROGRESS,
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError.FENCED_INSTANCE_ID,
-    KafkaError._ASSIGNMENT_LOST,
-}
-
-# librdkafka's own `retriable()` is only meant for transactions.
-PASSES = {
-    KafkaError.BROKER_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NETWORK_EXCEPTION,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.REQUEST_TIMED_OUT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._TIMED_OUT,
-    KafkaError._TRANSPORT,
-    KafkaError._WAIT_COORD,
-}
-
 log = logging.getLogger(__name__)
 
 
 class Abandoned(Exception):
     """The batch at hand is no longer ours, or the sink shall stop: forget it, Kafka delivers it again."""
-
-
-@dataclass
-class Batch:
-    """What is stored and committed together."""
-
-    opened_s: float = field(default_factory=time.monotonic)
-    messages: dict[str, list[Any]] = field(default_factory=dict)  # each a Message, by topic, without heartbeats
-    offsets: dict[tuple[str, int], int] = field(default_factory=dict)  # where each partition goes on
-    count: int = 0
-    size: int = 0
-
-    def add(self, message: Any) -> None:
-        """Take one more message; a heartbeat only moves its partition on."""
-        topic, value = message.topic(), message.value()
-        self.offsets[topic, message.partition()] = message.offset() + 1
-        if value is not None:
-            self.messages.setdefault(topic, []).append(message)
-            self.count += 1
-            self.size += len(value)
-
-    def is_due(self) -> bool:
-        """Say whether it is large or old enough to be stored."""
-        full = self.count >= BATCH_ROWS or self.size >= BATCH_BYTES
-        return full or time.monotonic() - self.opened_s >= BATCH_AGE_S
 
 
 class Inbox:

@@ -11,8 +11,8 @@ from schemas.records import DeadLetter
 from schemas.topics import full_name
 
 from . import dead_letters
+from .batch import Batch
 from .failures import CannotGoOn
-from .inbox import Batch
 from .rows import Rows, rows_of
 from .tables import TABLES, Table
 from .writer import Writer

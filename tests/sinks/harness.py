@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from schemas.avro import encode
 from schemas.topics import TOPICS, full_name
 from sinks.connection import ClickHouse, connect
-from sinks.inbox import PASSES
+from sinks.kafka_errors import PASSES
 from sinks.migrate import migrate
 from sinks.run import run
 from sinks.tables import TABLES
