@@ -69,7 +69,6 @@ class Market:
                 key=str(number),
                 partition=number % PARTITIONS,
                 on_delivery=lambda error, _: failed.append(error) if error else None,
-                timestamp=1_789_670_094_123,
             )
         assert (self.producer.flush(PATIENCE_S), failed) == (0, [])
 
