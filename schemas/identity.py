@@ -21,5 +21,6 @@ def liquidation_id(
     `side`, `price`, `quantity` and `event` are the exchange's own texts; `ordinal` counts equals within one frame.
     The same event from the stream, REST, another collector or a corrected mapping has the same id.
     """
-    printed = "\x1f".join((exchange, category, symbol, side, price, quantity, event, native_id, str(ordinal)))
+    contract = f"{exchange}\x1f{category}\x1f{symbol}"
+    printed = f"{contract}\x1f{side}\x1f{price}\x1f{quantity}\x1f{event}\x1f{native_id}\x1f{ordinal}"
     return hashlib.blake2b(printed.encode(), digest_size=16).hexdigest()

@@ -108,13 +108,14 @@ class Bybit:
 
     def _pushed(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
         topic = message.topic
-        if topic.startswith("tickers."):
+        channel = topic.partition(".")[0]
+        if channel == "tickers":
             return self._ticker(message, frame)
-        if topic.startswith("publicTrade."):
+        if channel == "publicTrade":
             return self._trades(message, frame)
-        if topic.startswith("allLiquidation."):
+        if channel == "allLiquidation":
             return self._liquidations(wire.PRINTS.decode(message.data), COMPLETE, frame)
-        if topic.startswith("liquidation."):
+        if channel == "liquidation":
             old = wire.OLD_PRINT.decode(message.data)
             prints = [wire.Print(old.updatedTime, old.symbol, old.side, old.size, old.price)]
             return self._liquidations(prints, CAPPED, frame)

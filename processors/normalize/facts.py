@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from schemas.raw import SourceKind
 from schemas.records import Funding, Instrument, Liquidation, OpenInterest
 
 
-class Frame(NamedTuple):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One raw frame and where it lies."""
 
     payload: bytes
@@ -19,7 +21,7 @@ class Frame(NamedTuple):
     connection: str
     partition: int
     offset: int
-    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody calls
+    index: int
 
 
 class BadFrame(ValueError):

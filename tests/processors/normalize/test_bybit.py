@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from processors.normalize.bybit import SYMBOLS_MAX, Bybit
 from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade
@@ -404,7 +405,7 @@ def test_an_instrument_is_a_fact_when_it_is_new_or_changed() -> None:
         valid_from_ms=T,
     )
     assert bybit.normalize(first) == [fact]
-    assert bybit.normalize(first._replace(payload=first.payload.replace(str(T).encode(), str(T + 500).encode()))) == []
+    assert bybit.normalize(replace(first, payload=first.payload.replace(str(T).encode(), str(T + 500).encode()))) == []
     closed = listed("BTCUSD", "BTC", "USD", "InversePerpetual", status="Closed", deliveryTime=str(T))
     (changed,) = bybit.normalize(instruments(closed, time=T + 500, category="inverse"))
     assert isinstance(changed, Instrument)

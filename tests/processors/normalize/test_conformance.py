@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from processors.normalize.facts import BadFrame, Fact, Frame, Normalizer
 from processors.normalize.printed import AHEAD_MS, EARLIEST_MS
@@ -126,7 +127,7 @@ def test_a_damaged_frame_is_plausible_or_bad_and_never_anything_else(exchange: s
     rng, normalizer = random.Random(seed), NORMALIZERS[exchange]()
     for frame in frames_of(exchange):
         for _ in range(MUTATIONS_A_FRAME):
-            damaged = frame._replace(payload=mutated(frame.payload, rng))
+            damaged = replace(frame, payload=mutated(frame.payload, rng))
             found = outcome(normalizer, damaged)
             if not isinstance(found, BadFrame):
                 assert [implausible(fact, damaged) for fact in found] == [[] for _ in found], damaged.payload
@@ -138,7 +139,7 @@ def test_a_frame_cut_anywhere_raises_nothing_but_a_bad_frame(exchange: str) -> N
     normalizer = NORMALIZERS[exchange]()
     for frame in frames_of(exchange):
         for length in range(len(frame.payload)):
-            assert isinstance(outcome(normalizer, frame._replace(payload=frame.payload[:length])), BadFrame)
+            assert isinstance(outcome(normalizer, replace(frame, payload=frame.payload[:length])), BadFrame)
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
@@ -146,7 +147,7 @@ def test_a_bad_frame_says_the_exchange_and_changes_nothing(exchange: str) -> Non
     rng, normalizer = random.Random(0), NORMALIZERS[exchange]()
     for frame in frames_of(exchange):
         before = normalizer.state()
-        found = outcome(normalizer, frame._replace(payload=mutated(frame.payload, rng)))
+        found = outcome(normalizer, replace(frame, payload=mutated(frame.payload, rng)))
         if isinstance(found, BadFrame):
             assert normalizer.state() == before
             assert str(found).startswith(exchange)
@@ -168,7 +169,7 @@ def test_a_bad_frame_says_the_exchange_and_changes_nothing(exchange: str) -> Non
     ids=["arrays", "objects", "topic", "long text", "no text", "zero", "nothing"],
 )
 def test_a_hostile_frame_is_bad_and_briefly_explained(exchange: str, payload: bytes) -> None:
-    frame = frames_of(exchange)[0]._replace(payload=payload)
+    frame = replace(frames_of(exchange)[0], payload=payload)
     found = outcome(NORMALIZERS[exchange](), frame)
     assert isinstance(found, BadFrame)
     assert len(str(found)) < 1_000

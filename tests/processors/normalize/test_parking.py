@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from processors.normalize import parking as module
 from processors.normalize.parking import PARK_AFTER, QUIET_MS, SAMPLE, Letter, Parking
@@ -47,7 +48,7 @@ def test_channels_fail_apart() -> None:
 def test_the_request_of_an_answer_names_its_channel_too() -> None:
     parking = Parking()
     fail(parking, PARK_AFTER, "/v5/tickers")
-    parking.mapped(raw(b"{}", received_s=0)._replace(url="GET https://host/v5/tickers?category=linear"))
+    parking.mapped(replace(raw(b"{}", received_s=0), url="GET https://host/v5/tickers?category=linear"))
     assert parking.parked == 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from processors.normalize.facts import Fact, Frame
 from processors.normalize.parking import PARK_AFTER
@@ -168,7 +169,7 @@ def test_frames_of_a_parked_channel_are_still_tried() -> None:
     stage = tiny_stage()
     published(stage, [raw(b"Liquidation: x", received_s=1)] * (PARK_AFTER + 3))
     assert (stage.counts["parked"], stage.counts["suppressed"], stage.counts["dead_letters"]) == (1, 3, PARK_AFTER + 3)
-    stage.receive(frame(received_s=1)._replace(url="wss://tiny/Liquidation"))
+    stage.receive(replace(frame(received_s=1), url="wss://tiny/Liquidation"))
     assert stage.counts["parked"] == 1, "an acknowledgement proves nothing"
     assert of_topic(stage.receive(frame(liquidation(1), received_s=1)), "liquidations") == [liquidation(1)]
     assert stage.counts["parked"] == 0
