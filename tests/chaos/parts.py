@@ -14,7 +14,7 @@ import orjson
 
 from embedded.clickhouse import Server
 from embedded.kafka import Broker
-from embedded.processes import free_port
+from embedded.processes import free_port, last_lines
 from pipeline.clickhouse import migrate
 from pipeline.services import Service, wait_until_ready
 from pipeline.settings import Settings, child_environment, load
@@ -43,6 +43,7 @@ class Parts:
     services: dict[str, Service]
     truth: Path
     simulator_url: str
+    say: Callable[[str], None]
     died: list[tuple[str, float]] = field(default_factory=list)  # by itself, and when (monotonic)
     _clickhouse_back_s: float = float("inf")
 
@@ -87,6 +88,7 @@ class Parts:
         for name, service in self.services.items():
             if service.process is not None and service.process.poll() is not None:
                 self.died.append((f"{name} with {service.process.returncode}", time.monotonic()))
+                self.say(f"{name} ended with {service.process.returncode}: {last_lines(service.log, 1)}")
                 service.start()
 
     def wait(self, what: str, condition: Callable[[], bool], limit_s: float) -> None:
@@ -124,7 +126,9 @@ class Parts:
 
 
 @contextmanager
-def running(directory: Path, rate: float, liquidations_per_second: float) -> Iterator[Parts]:
+def running(
+    directory: Path, rate: float, liquidations_per_second: float, say: Callable[[str], None]
+) -> Iterator[Parts]:
     """Start everything in a directory and hand it over when it works; stop everything."""
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(directory / "kafka", retention_bytes=2048 * MIB))
@@ -148,7 +152,7 @@ def running(directory: Path, rate: float, liquidations_per_second: float) -> Ite
             "producer": ("produce", "bybit"),
         }
         environment = child_environment(settings, **where, **hosts)
-        parts = Parts(settings, broker, clickhouse, {}, truth, f"http://{url}")
+        parts = Parts(settings, broker, clickhouse, {}, truth, f"http://{url}", say)
         for name, arguments in commands.items():
             parts.services[name] = service = Service(name, arguments, environment, directory)
             stack.callback(service.stop)

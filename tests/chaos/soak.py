@@ -34,7 +34,7 @@ EXAMPLES = 5
 def soak(plan: Plan, directory: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Run a plan in a directory; return the report, in which `broken` says which promises were not kept."""
     began_s, damage = time.monotonic(), Damage()
-    with running(directory, plan.rate, plan.liquidations_per_second) as parts:
+    with running(directory, plan.rate, plan.liquidations_per_second, say) as parts:
         say(f"all parts work after {time.monotonic() - began_s:.1f} s, seed {plan.seed}")
         follower = Follower(parts.settings).start()
         try:

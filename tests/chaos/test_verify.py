@@ -14,7 +14,7 @@ from simulator.truth import Known
 from tests.records import example
 
 from .story import Gap, Printed, Story
-from .verify import Evidence, broken_promises, excuse, gap_s
+from .verify import Evidence, broken_promises, excuse, gap_s, unsaved
 
 CHANNEL = "allLiquidation.BTCUSDT"
 SECOND_NS = 1_000_000_000
@@ -44,9 +44,9 @@ def liquidation(name: str, event_ms: int, position: Position = Position.LONG, **
     return found
 
 
-def minute(long_count: int, short_count: int, **changes: Any) -> MinuteAggregate:
-    values = {"long_count": long_count, "long_base": 2.0 * long_count, "long_usd": 200.0 * long_count}
-    values |= {"short_count": short_count, "short_base": 2.0 * short_count, "short_usd": 200.0 * short_count}
+def minute(longs: int, shorts: int, **changes: Any) -> MinuteAggregate:
+    values = {"long_count": longs, "long_base": 2.0 * longs, "long_usd": 200.0 * longs}
+    values |= {"short_count": shorts, "short_base": 2.0 * shorts, "short_usd": 200.0 * shorts}
     values |= {"largest_usd": 200.0, "price_low": 100.0, "price_high": 100.0, "price_vwap": 100.0, "minute_ms": 0}
     found: MinuteAggregate = example(MinuteAggregate, **{**values, **changes})
     return found
@@ -103,6 +103,9 @@ def test_honest_evidence_breaks_nothing() -> None:
         ({"minutes": (minute(2, 1), minute(2, 1))}, {"minutes right"}),
         ({"minutes": (minute(2, 1), minute(1, 0, minute_ms=MINUTE_MS))}, {"minutes right"}),
         ({"minutes": (minute(1, 2),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, long_count=1),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, long_base=4.01),)}, {"minutes right"}),
+        ({"minutes": (minute(2, 1, short_usd=200.01),)}, {"minutes right"}),
         ({"minutes": (minute(2, 1, long_usd=400.01),)}, {"minutes right"}),
         ({"minutes": (minute(2, 1, short_base=None),)}, {"minutes right"}),
         ({"minutes": (minute(2, 1, price_vwap=99.0),)}, {"minutes right"}),
@@ -124,11 +127,18 @@ def test_a_frame_that_vanishes_from_raw_is_lost_and_leaves_records_without_groun
     assert broken(story=without) == {"nothing lost", "nothing unfounded"}
 
 
-def test_sizes_that_differ_from_the_truth_are_found_though_all_tables_agree() -> None:
-    wrong = tuple(msgspec.structs.replace(record, notional_usd=201.0) for record in RECORDS)
-    minutes = (minute(2, 1, long_usd=402.0, short_usd=201.0, largest_usd=201.0),)
+@pytest.mark.parametrize("change", [{"notional_usd": 201.0}, {"quantity_base": 2.1}, {"asset": "ETH"}])
+def test_a_meaning_that_differs_from_the_truth_is_found_though_topic_and_view_agree(change: dict[str, Any]) -> None:
+    wrong = tuple(msgspec.structs.replace(record, **change) for record in RECORDS)
 
-    assert broken(published=wrong, stored=wrong, minutes=minutes) == {"meaning kept"}
+    assert "meaning kept" in broken(published=wrong, stored=wrong)
+    assert not {"all published", "all stored", "stored once"} & broken(published=wrong, stored=wrong)
+
+
+def test_of_twins_only_the_missing_one_is_lost() -> None:
+    without = replace(HONEST, story=story(liquidations=Counter({LONG: 1, SHORT: 1})))
+
+    assert list(unsaved(without)) == [(TRUTH[0], "")]
 
 
 @pytest.mark.parametrize(("heartbeat_ms", "promises"), [(67_000, set()), (67_001, {"minutes right"})])
