@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from .follower import Crash, Follower, Span
-from .parts import Parts
+from .parts import READY_LIMIT_S, Parts
 from .story import Gap
 
 WEIGHTS = {"worker": 4, "sink": 3, "producer": 3}
@@ -72,7 +72,7 @@ def destroy(plan: Plan, parts: Parts, follower: Follower, damage: Damage, say: C
 
 def _kill(victim: str, plan: Plan, parts: Parts, follower: Follower, damage: Damage) -> None:
     if victim == "clickhouse":
-        parts.wait("ClickHouse is back from the last time", lambda: parts.clickhouse.running, 60)
+        parts.wait("ClickHouse is back from the last time", lambda: parts.clickhouse.running, READY_LIMIT_S)
         parts.kill_clickhouse(plan.away_s)
         return
     if victim == "broker":

@@ -26,7 +26,6 @@ DRAIN_LIMIT_S = 240.0
 LAST_HEARTBEATS_S = 2.5  # the producer says what it misses once a second
 TICK_S = 0.1
 MIB = 1 << 20
-SERVICES = {"simulator", "producer", "worker", "sink"}
 
 
 class Stuck(Exception):
@@ -117,7 +116,7 @@ class Parts:
             READY_LIMIT_S,
         )
         self._end("producer")
-        self.wait("everything lands", lambda: not any(lag(self.settings).values()), DRAIN_LIMIT_S)
+        self.wait("everything lands", lambda: set(lag(self.settings).values()) == {0}, DRAIN_LIMIT_S)
         self._end("worker")
         self._end("sink")
 

@@ -28,7 +28,7 @@ from .follower import Follower, needless_repeats, recoveries
 from .parts import running
 
 FOLLOW_LIMIT_S = 30.0
-EXAMPLES = 5
+EXAMPLES, LONGEST = 5, 500
 
 
 def soak(plan: Plan, directory: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _name_examples(broken: Mapping[str, list[str]], say: Callable[[str], None]) 
     for promise, cases in broken.items():
         say(f"BROKEN: {promise}: {len(cases)} cases, such as")
         for case in cases[:EXAMPLES]:
-            say(f"    {case}")
+            say(f"    {case[:LONGEST]}")
     return {promise: len(cases) for promise, cases in broken.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the raw topic tells by itself, read with ten lines of JSON and none of the code that is under test."""
+"""What the raw topic tells by itself, read as JSON with none of the code that is under test."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def _take(story: Story, place: tuple[int, int], frame: RawFrame, kind: SourceKin
         story.garbage.add(place)
     elif str(message.get("topic")).startswith("allLiquidation."):
         # Equals within one frame are twins, equals in two frames are one event told twice.
-        story.liquidations |= Counter(_printed(item) for item in message["data"])
+        for one, count in Counter(_printed(item) for item in message["data"]).items():
+            story.liquidations[one] = max(story.liquidations[one], count)
 
 
 def _take_control(story: Story, said: dict[str, Any], received_ns: int) -> None:
