@@ -1,18 +1,12 @@
 """The real ClickHouse engine on this machine as a child of this process, behind the native protocol: no Docker."""
 
 import os
-import secrets
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
-from embedded import processes
+from embedded.home import Home
 from embedded.processes import CannotStart
 
 MIB = 1024 * 1024
@@ -53,114 +47,55 @@ class Server:
         start_patience_s: float = 60.0,
         on_progress: Callable[[str], None] | None = None,
     ) -> None:
-        self.directory = (directory or _temporary_directory()).absolute()
-        self.port = port or processes.free_port()
-        self._temporary = directory is None
+        self._home = Home("ClickHouse", "server", directory, port, "clickhouse.log", on_progress)
+        self.directory = self._home.directory
+        self.port = self._home.port
+        self.log = self._home.log  # since the last start; `clickhouse.log.1` beside it is from the start before
         self._passwords = {"CLICKHOUSE_PASSWORD": password, "CLICKHOUSE_READER_PASSWORD": reader_password}
         self._options = OPTIONS | dict(options or {})
         self._max_clients = max_clients
         self._max_file_bytes = max_file_bytes
         self._start_patience_s = start_patience_s
-        self._say = on_progress or (lambda line: None)
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def running(self) -> bool:
         """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
+        return self._home.running
 
     @property
     def pid(self) -> int:
         """The process of the last start."""
-        if self._process is None:
-            raise RuntimeError("the server does not run")
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        """What the server said since its last start; `clickhouse.log.1` beside it is from the start before."""
-        return self.directory / "clickhouse.log"
+        return self._home.pid
 
     def start(self) -> Self:
         """Return when clients can connect. Raises CannotStart, with a message that says what to do."""
-        if self.running:
-            raise RuntimeError(f"the server runs already, as process {self.pid}")
+        self._home.check_vacant()
         if set(GLOB_CHARACTERS) & set(str(self.directory)):
             raise CannotStart(f"{self.directory} contains one of {GLOB_CHARACTERS}: choose another directory")
-        try:
-            with self._claim_directory() as claim:
-                if not processes.is_free(self.port):
-                    raise CannotStart(
-                        f"port {self.port} is taken: choose another, or stop the program that listens there"
-                    )
-                self._launch(claim)
-            self._wait_until_ready()
-        except BaseException:
-            self.stop()
-            raise
+        path = os.pathsep.join([str(PACKAGES), *sys.path])
+        with self._home.starting(READY, self._start_patience_s, self.stop) as claim:
+            self._home.prepare()
+            self._home.launch(self._command(), claim, {**os.environ, **self._passwords, "PYTHONPATH": path})
         return self
 
     def stop(self) -> None:
         """Stop cleanly, if it runs, and remove a temporary directory."""
-        if self._process is not None and self.running:
-            self._say("ClickHouse: stopping")
-            code = processes.terminate(self._process, STOP_PATIENCE_S)
-            if code != 0:
-                self._say(f"ClickHouse: exit code {code} at its stop, see {self.log}")
-        if self._temporary:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        self._home.end(STOP_PATIENCE_S)
+        self._home.leave()
 
     def kill(self) -> None:
         """SIGKILL, as a crash would; `start` brings it back with what it had acknowledged."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        self._home.kill()
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def _claim_directory(self) -> IO[str]:
-        """Make the directory and claim it; whoever inherits the open file holds it. Raises CannotStart."""
-        try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return processes.lock(self.directory)
-        except OSError as error:
-            message = f"cannot use the directory {self.directory} ({error.strerror}): choose another one"
-            raise CannotStart(message) from error
-
-    def _launch(self, claim: IO[str]) -> None:
-        self._say(f"ClickHouse: starting on 127.0.0.1:{self.port}")
-        if self.log.exists():
-            self.log.replace(self.log.with_suffix(".log.1"))
+    def _command(self) -> list[str]:
         arguments = [str(self.directory), f"--port={self.port}", f"--max-clients={self._max_clients}"]
         arguments += [f"--option={name}={value}" for name, value in self._options.items()]
         if self._max_file_bytes is not None:
             arguments.append(f"--max-file-bytes={self._max_file_bytes}")
-        self._process = processes.spawn(
-            [sys.executable, "-m", "embedded.clickhouse", *arguments],
-            directory=self.directory,
-            log=self.log,
-            environment={**os.environ, **self._passwords, "PYTHONPATH": os.pathsep.join([str(PACKAGES), *sys.path])},
-            inherit=[claim.fileno()],
-        )
-        processes.sign(claim, self._process.pid)
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self._start_patience_s
-        while READY not in self.log.read_bytes():
-            if not self.running:
-                raise CannotStart(f"ClickHouse ended while it started:\n{processes.last_lines(self.log)}")
-            if time.monotonic() > deadline:
-                patience = f"{self._start_patience_s:g} s"
-                raise CannotStart(f"ClickHouse was not ready in {patience}:\n{processes.last_lines(self.log)}")
-            time.sleep(0.02)
-        self._say(f"ClickHouse: ready on 127.0.0.1:{self.port}")
-
-
-def _temporary_directory() -> Path:
-    return Path(tempfile.gettempdir()) / f"liqstream-clickhouse-{secrets.token_hex(8)}"
+        return [sys.executable, "-m", "embedded.clickhouse", *arguments]
