@@ -7,7 +7,7 @@ MARKET ?= sim
 .PHONY: run test check golden schemas lock bench soak wheel
 
 run: $(VENV)/installed
-	$(BIN)/liq --market $(MARKET) run $(ARGS)
+	@$(BIN)/liq --market $(MARKET) run $(ARGS)
 
 test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
