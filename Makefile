@@ -33,5 +33,5 @@ lock: $(VENV)/installed
 wheel: $(VENV)/installed
 	sh tests/wheel.sh $(BIN)/python
 
-$(VENV)/installed: requirements.lock pyproject.toml
+$(VENV)/installed: requirements.lock
 	@sh deploy/install.sh $(VENV) $(PYTHON)
