@@ -53,7 +53,7 @@ def test_a_wrong_number_is_found() -> None:
     published = rows()
     published[7] = {**published[7], "largest_usd": 1.0}
 
-    with pytest.raises(WrongRow, match="largest_usd is 1.0"):
+    with pytest.raises(WrongRow, match=r"largest_usd is 1\.0"):
         check(published, rows_of(prints(COUNT)))
 
 
