@@ -24,7 +24,7 @@ from .figures import Figure, middle, percentile
 from .topics import ASSET_PARTITIONS, READING
 
 RATES = (1_000, 5_000)
-ASKED = 1.2  # times the rate: trades of some coins are not subscribed, and tickers without a change are not sent
+ASKED = 1.25  # times the rate: trades of some coins are not subscribed, and tickers without a change are not sent
 LIQUIDATIONS = 50.0  # a second
 RUNS, RUN_S, SETTLE_S = 5, 8.0, 4.0
 READY_S = 60.0
