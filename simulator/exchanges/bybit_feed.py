@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from itertools import groupby
 from typing import Any
+from zlib import crc32
 
 import orjson
 
 from schemas.records import Position
+from simulator.contracts import Contract
 from simulator.events import Event, Liquidation, Quote, Trade
 from simulator.exchanges.bybit_print import Listed, delivery, listed, standing, yesterday
 from simulator.faults import Faults
@@ -28,8 +29,7 @@ class Feed:
         self._clients = clients
         self._faults = faults
         self._truth = truth
-        self._waiting: list[Liquidation] = []
-        self._batch = 0
+        self._waiting: dict[tuple[Contract, int], list[Liquidation]] = {}  # by contract and number of its 500 ms
         self._sequence = 0
         self._listed = {contract: listed(contract) for contract in market.contracts}
         self._tickers: dict[str, dict[str, str]] = {}
@@ -60,16 +60,13 @@ class Feed:
                 case Trade():
                     self._tell_trade(event, now_ms)
                 case Liquidation():
-                    self._waiting.append(event)
-        batch = now_ms // BATCH_MS
-        if batch != self._batch and not self._faults.lasts("late"):
-            self._batch = batch
+                    self._waiting.setdefault((event.contract, self._batch(event.contract, now_ms)), []).append(event)
+        if not self._faults.lasts("late"):
             self._tell_liquidations(now_ms)
 
     def _tell_liquidations(self, now_ms: int) -> None:
-        waiting, self._waiting = self._waiting, []
-        waiting.sort(key=lambda one: self._listed[one.contract].symbol)
-        for contract, batch in groupby(waiting, key=lambda one: one.contract):
+        over = [key for key in self._waiting if key[1] != self._batch(key[0], now_ms)]
+        for contract, batch in ((key[0], self._waiting.pop(key)) for key in over):
             this = self._listed[contract]
             topic = f"allLiquidation.{this.symbol}"
             listens = self._clients.listens(topic)
@@ -78,6 +75,10 @@ class Feed:
             self._truth.write(known)  # first: who is killed now has sent nothing that the file does not know
             if listens:
                 self._clients.publish(topic, _snapshot(topic, [_printed(one) for one in known], now_ms))
+
+    def _batch(self, contract: Contract, now_ms: int) -> int:
+        """Return the number of a contract's 500 ms; real frames show that contracts do not share a beat."""
+        return (now_ms + crc32(self._listed[contract].symbol.encode())) // BATCH_MS
 
     def _tell_trade(self, trade: Trade, now_ms: int) -> None:
         this = self._listed[trade.contract]
