@@ -17,7 +17,7 @@ from schemas.topics import full_name
 from . import metrics
 
 DEFAULTS = {
-    "linger.ms": 2,
+    "linger.ms": 0,  # frames have waited for each other already
     "compression.type": "zstd",
     "queue.buffering.max.kbytes": 64 << 10,  # what waits here while Kafka is away; then sockets are not read
     "delivery.timeout.ms": 120_000,

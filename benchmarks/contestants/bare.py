@@ -25,7 +25,7 @@ READING = {
     "queued.min.messages": 100_000,
     "fetch.queue.backoff.ms": 5,  # librdkafka's 1000 stalls a fast reader
 }
-WRITING = {**SETTINGS, "compression.type": "lz4", "linger.ms": 5}  # as the shell's
+WRITING = {**SETTINGS, "compression.type": "lz4", "linger.ms": 1}  # as the shell's
 COMMIT_S = 1.0
 AT_ONCE = 100
 

@@ -27,7 +27,7 @@ class Outbox:
     """Publishes records in order and knows which of them are not delivered yet."""
 
     def __init__(
-        self, client: Client, full_names: Mapping[str, str], compression: str = "lz4", linger_ms: int = 5
+        self, client: Client, full_names: Mapping[str, str], compression: str = "lz4", linger_ms: int = 1
     ) -> None:
         """Publish to the topics in `full_names` (by the name without prefix)."""
         self.published = dict.fromkeys(full_names, 0)
