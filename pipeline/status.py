@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
-
+from processors.shell.commits import committed
 from processors.stages import STAGES
 from schemas.topics import TOPICS, full_name
 
 from .clickhouse import rows
 from .exits import Unreachable
-from .reading import REQUEST_LIMIT_S, Offsets, bounds, consumer, partitions
+from .reading import Offsets, bounds, consumer, partitions
 from .settings import Settings
 
 SINK = "sink"
@@ -23,26 +21,19 @@ READ_BY = {**{name: list(stage.inputs) for name, stage in STAGES.items()}, SINK:
 
 def lag(settings: Settings) -> dict[str, int | None]:
     """Return the records that each group still has to read; None where it never committed."""
+    groups = {reader: f"{settings.prefix}{reader}" for reader in READ_BY}
+    found = committed(settings.kafka, groups.values())
+    return {reader: _behind(settings, topics, found[groups[reader]]) for reader, topics in READ_BY.items()}
+
+
+def _behind(settings: Settings, topics: list[str], done: Offsets) -> int | None:
     client = consumer(settings)
-    admin = AdminClient({**settings.kafka, "log_level": 0})
     try:
-        return {group: _lag(client, admin, settings, group, topics) for group, topics in READ_BY.items()}
+        firsts, nexts = bounds(settings, partitions(client, settings, topics))
     finally:
         client.close()
-
-
-def _lag(client: Consumer, admin: AdminClient, settings: Settings, group: str, topics: list[str]) -> int | None:
-    where = partitions(client, settings, topics)
-    committed = _committed(admin, f"{settings.prefix}{group}", where)
-    firsts, nexts = bounds(settings, where)
-    behind = sum(max(0, following - committed.get(at, firsts[at])) for at, following in nexts.items())
-    return behind if committed else None
-
-
-def _committed(admin: AdminClient, group: str, where: list[TopicPartition]) -> Offsets:
-    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(tp.topic, tp.partition) for tp in where])
-    answer = admin.list_consumer_group_offsets([asked])[group].result(REQUEST_LIMIT_S)
-    return {(tp.topic, tp.partition): tp.offset for tp in answer.topic_partitions if tp.offset >= 0}
+    behind = sum(max(0, following - done.get(at, firsts[at])) for at, following in nexts.items())
+    return behind if done else None
 
 
 def held(settings: Settings) -> dict[str, int]:
