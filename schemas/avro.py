@@ -16,6 +16,8 @@ from typing import Any, get_args, get_origin
 import fastavro
 import msgspec
 
+from .writing import writer
+
 NAMESPACE = "liqstream"
 PRIMITIVES: dict[Any, str] = {str: "string", int: "long", float: "double", bool: "boolean", bytes: "bytes"}
 RELEASED = files("schemas") / "released"
@@ -96,20 +98,8 @@ def parsed(name: str) -> Any:
 def encoder(record: type[Any]) -> Callable[[Any], bytes]:
     """Return the function that frames one record of this type."""
     name = newest(record)
-    schema, header, to_builtins, write = (
-        parsed(name),
-        HEADER.pack(0, ids()[name]),
-        msgspec.to_builtins,
-        fastavro.schemaless_writer,
-    )
-
-    def encode(item: Any) -> bytes:
-        out = io.BytesIO()
-        out.write(header)
-        write(out, schema, to_builtins(item, builtin_types=(bytes,)))
-        return out.getvalue()
-
-    return encode
+    header, write = HEADER.pack(0, ids()[name]), writer(released(name))
+    return lambda item: header + write(item)
 
 
 def encode(item: Any) -> bytes:
