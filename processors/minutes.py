@@ -21,6 +21,8 @@ GRACE_MS = 5_000  # exchanges batch liquidations for up to a second; this also c
 KEEP_MS = 2 * 60 * MINUTE_MS  # how long a final minute can be revised
 MAX_ROWS = 100_000  # symbols x minutes; beyond, the oldest minutes can be revised no more
 
+LONG = Position.LONG  # looked up once: Python 3.11 is slow at it
+
 BAD_TO_WORSE = (*(quality for quality in SourceQuality if quality != SourceQuality.UNKNOWN), SourceQuality.UNKNOWN)
 BADNESS = {quality: place for place, quality in enumerate(BAD_TO_WORSE)}
 
@@ -183,7 +185,7 @@ def _fold(row: _Row, liquidation: Liquidation) -> None:
         base = nan
     if usd is None:
         usd = nan
-    if liquidation.position is Position.LONG:
+    if liquidation.position is LONG:
         row.long_count += 1
         row.long_base += base
         row.long_usd += usd
@@ -198,7 +200,8 @@ def _fold(row: _Row, liquidation: Liquidation) -> None:
         row.price_low = price
     if price > row.price_high:
         row.price_high = price
-    if liquidation.received_ms > row.received_ms:
-        row.received_ms = liquidation.received_ms
-    if liquidation.source_quality is not row.quality:
-        row.quality = worst((row.quality, liquidation.source_quality))
+    received_ms, quality = liquidation.received_ms, liquidation.source_quality
+    if received_ms > row.received_ms:
+        row.received_ms = received_ms
+    if quality is not row.quality:
+        row.quality = worst((row.quality, quality))

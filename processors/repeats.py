@@ -27,16 +27,18 @@ class Repeats:
 
     def is_repeat(self, liquidation: Liquidation) -> bool:
         """Say whether its id was seen; from now on it was."""
-        if liquidation.id in self._seen:
+        known = liquidation.id
+        if known in self._seen:
             self.repeats += 1
             return True
-        self._seen.add(liquidation.id)
-        newer_ms = max(liquidation.event_ms, liquidation.received_ms)
+        self._seen.add(known)
+        event_ms, received_ms = liquidation.event_ms, liquidation.received_ms
+        newer_ms = event_ms if event_ms > received_ms else received_ms
         minute_ms = newer_ms - newer_ms % MINUTE_MS
         try:
-            self._minutes[minute_ms].append(liquidation.id)
+            self._minutes[minute_ms].append(known)
         except KeyError:
-            self._minutes[minute_ms] = [liquidation.id]
+            self._minutes[minute_ms] = [known]
         return False
 
     def forget(self, before_ms: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+BLANK = hashlib.blake2b(digest_size=16)  # its copy costs less than a new one
+
 
 def liquidation_id(
     exchange: str,
@@ -23,4 +25,6 @@ def liquidation_id(
     """
     contract = f"{exchange}\x1f{category}\x1f{symbol}"
     printed = f"{contract}\x1f{side}\x1f{price}\x1f{quantity}\x1f{event}\x1f{native_id}\x1f{ordinal}"
-    return hashlib.blake2b(printed.encode(), digest_size=16).hexdigest()
+    digest = BLANK.copy()
+    digest.update(printed.encode())
+    return digest.hexdigest()

@@ -97,7 +97,7 @@ class ContractKind(StrEnum):
     QUANTO = "QUANTO"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """What all events have."""
 
     exchange: Annotated[str, "exchange: bybit"]
@@ -107,19 +107,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     received_ms: Annotated[int, "collector's clock when the frame arrived, ms since the epoch, UTC"]
 
 
-class Liquidation(Event, frozen=True, kw_only=True, gc=False):
-    """A position closed by its exchange."""
+class _Closing(Event, frozen=True, gc=False):
+    """What was closed. Positional: msgspec seeks a keyword among all fields, for so many it takes a microsecond."""
 
     id: Annotated[str, "hash of what the exchange printed, 32 hex digits: the identity of the event everywhere"]
     position: Annotated[Position, "the position that was closed, never the order's side"]
     price: Annotated[float, "quote currency's price of one coin of the asset; price_kind says which price"]
     price_native: Annotated[float, "price as printed; a scaled contract such as 1000PEPEUSDT prints that of 1000 coins"]
     price_kind: Annotated[PriceKind, "which price this is"]
-    quantity_base: Annotated[float | None, "coins of the asset; null until contract facts prove it"] = None
+    quantity_base: Annotated[float | None, "coins of the asset; null until contract facts prove it"]
     quantity_kind: Annotated[QuantityKind, "filled or ordered quantity"]
     quantity_native: Annotated[float, "quantity as printed, in native_unit"]
     native_unit: Annotated[NativeUnit, "unit of quantity_native"]
-    notional_usd: Annotated[float | None, "US dollars at `price`; null until contract facts prove it"] = None
+    notional_usd: Annotated[float | None, "US dollars at `price`; null until contract facts prove it"]
+
+
+class Liquidation(_Closing, frozen=True, kw_only=True, gc=False):
+    """A position closed by its exchange."""
+
     reason: Annotated[Reason, "liquidation, deleveraging or backstop"] = Reason.LIQUIDATION
     source_quality: Annotated[SourceQuality, "how much of the truth the source shows"]
     channel: Annotated[Channel, "stream or REST"] = Channel.STREAM

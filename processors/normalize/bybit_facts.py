@@ -64,25 +64,29 @@ def liquidation(
     item: wire.Print, ordinal: int, quality: SourceQuality, contract: Contract, frame: Frame
 ) -> Liquidation:
     """Bybit prints the bankruptcy price and the executed size; what the position was sold for it does not say."""
-    native_price = positive(item.p)
-    native_quantity = positive(item.v)
-    price = native_price / contract.scale
+    symbol, side, printed_price, printed_quantity = item.s, item.S, item.p, item.v
+    price = positive(printed_price)
+    quantity = positive(printed_quantity)
+    received_ms = frame.received_ms
+    event_ms = happened(item.T, received_ms)
+    category = contract.category
+    base, usd = _base_and_usd(quantity, price, contract)
     return Liquidation(
-        exchange=EXCHANGE,
-        symbol=item.s,
-        asset=contract.asset,
-        event_ms=happened(item.T, frame.received_ms),
-        received_ms=frame.received_ms,
-        id=liquidation_id(EXCHANGE, contract.category, item.s, item.S, item.p, item.v, str(item.T), "", ordinal),
-        position=POSITIONS[item.S],
-        price=price,
-        price_native=native_price,
-        price_kind=BANKRUPTCY,
-        quantity_base=_base(native_quantity, native_price, contract),
-        quantity_kind=FILLED,
-        quantity_native=native_quantity,
-        native_unit=contract.unit,
-        notional_usd=_usd(native_quantity, native_price, contract),
+        EXCHANGE,
+        symbol,
+        contract.asset,
+        event_ms,
+        received_ms,
+        liquidation_id(EXCHANGE, category, symbol, side, printed_price, printed_quantity, str(event_ms), "", ordinal),
+        POSITIONS[side],
+        price / contract.scale,
+        price,
+        BANKRUPTCY,
+        base,
+        FILLED,
+        quantity,
+        contract.unit,
+        usd,
         source_quality=quality,
         raw_partition=frame.partition,
         raw_offset=frame.offset,
@@ -93,14 +97,15 @@ def liquidation(
 
 def trade(item: wire.Trade, contract: Contract, received_ms: int) -> Trade:
     """An order that walks the book prints several times, with one time, side and sequence number."""
+    base, usd = _base_and_usd(item.v, item.p, contract)
     return Trade(
         item.s,
         contract.asset,
         happened(item.T, received_ms),
         item.S == "Buy",
         item.p / contract.scale,
-        _base(item.v, item.p, contract),
-        _usd(item.v, item.p, contract),
+        base,
+        usd,
         item.i if item.seq is UNSET else f"{item.T}{item.S}{item.seq}",
     )
 
@@ -147,8 +152,9 @@ def one_side(row: wire.Ticker | wire.OpenInterestRow) -> float | None:
 
 def open_interest(printed: float, native_mark: float | None, contract: Contract, seen: Seen) -> OpenInterest:
     """`printed`: of one side, in base coins or, if inverse, in US dollars. The mark price leads to the other unit."""
+    base: float | None
     if native_mark is not None:
-        base, usd = _base(printed, native_mark, contract), _usd(printed, native_mark, contract)
+        base, usd = _base_and_usd(printed, native_mark, contract)
     elif contract.is_inverse:
         base, usd = None, printed
     else:
@@ -198,14 +204,11 @@ def _shown(printed: float | Blank | UnsetType, was: float | None) -> float | Non
     return was if printed is UNSET else None
 
 
-def _base(quantity: float, native_price: float, contract: Contract) -> float:
-    """Return coins of the asset; both arguments as printed."""
-    base_coins = quantity / native_price if contract.is_inverse else quantity
-    return base_coins * contract.scale
+def _base_and_usd(quantity: float, price: float, contract: Contract) -> tuple[float, float | None]:
+    """Return coins of the asset, and US dollars where it is proven that the contract is quoted in them.
 
-
-def _usd(quantity: float, native_price: float, contract: Contract) -> float | None:
-    """Return US dollars, None until the instrument proves what a linear contract is quoted in."""
+    Both arguments are as printed.
+    """
     if contract.is_inverse:
-        return quantity
-    return quantity * native_price if contract.is_usd_quoted else None
+        return quantity / price * contract.scale, quantity
+    return quantity * contract.scale, quantity * price if contract.is_usd_quoted else None

@@ -29,6 +29,7 @@ __all__ = ["Normalize", "Publication"]
 NAME = "normalize"
 WITH_HEARTBEATS = ("liquidations", "open-interest", "funding")
 SECOND_MS = 1_000
+FRAME, CONTROL = SourceKind.FRAME, SourceKind.CONTROL  # looked up once: Python 3.11 is slow at it
 REASON_LIMIT = 500  # characters of a dead letter's reason; its payload is there in full
 
 ByAsset = OpenInterest | Funding | MinuteAggregate | MarketMinute
@@ -106,7 +107,7 @@ class Normalize:
         self.frames += 1
         out = self._out = []
         received_ms, kind = frame.received_ms, frame.kind
-        if kind is SourceKind.CONTROL:
+        if kind is CONTROL:
             self._receive_control(frame)
             return out
         if received_ms >= self._second_ms + SECOND_MS:
@@ -120,7 +121,7 @@ class Normalize:
             self._parking.mapped(frame)
         if received_ms > self._market.received_ms:
             self._market.received_ms = received_ms
-        is_stream = kind is SourceKind.FRAME
+        is_stream = kind is FRAME
         for fact in facts:
             if is_stream and fact.event_ms > self._watermark_ms:
                 self._watermark_ms = fact.event_ms
