@@ -16,8 +16,6 @@ from . import exits, telemetry
 from . import settings as settings_module
 from .settings import Settings
 
-Flags = dict[str, Any]
-
 
 @click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="liqstream")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 
 FAILURE = 1
-USAGE = 2
 CONFIGURATION = 3
 UNREACHABLE = 4
 FINISHED_WITH_LOSSES = 5
