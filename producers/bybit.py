@@ -138,10 +138,16 @@ def _tickers(category: str) -> Request:
     return Request("rest", f"/v5/market/tickers?category={category}")
 
 
+def _polls(_pages: Sequence[bytes], _majors: frozenset[str]) -> Sequence[Poll]:
+    return (Poll(tuple(_tickers(category) for category in CATEGORIES), every_s=60.0),)
+
+
 # Liquidations share sockets with the tickers of their contracts, whose steady stream shows how complete they are;
 # they do not wait behind trades.
 FEEDS = tuple(
-    Feed(name, "ws", f"/v5/public/{category}") for category in CATEGORIES for name in (category, f"{category}-trades")
+    Feed(f"{category}{part}", "ws", f"/v5/public/{category}", proof)
+    for category in CATEGORIES
+    for part, proof in (("", b'"topic":"tickers.'), ("-trades", b'"topic":"publicTrade.'))
 )
 
 BYBIT = Exchange(
@@ -157,7 +163,7 @@ BYBIT = Exchange(
     reply=_reply,
     sent_ms=_sent_ms,
     ping='{"op":"ping"}',
-    polls=(Poll(tuple(_tickers(category) for category in CATEGORIES), every_s=60.0),),
+    polls=_polls,
     refusal=_refusal,
     hold_s=0.01,
 )

@@ -46,7 +46,7 @@ class Collector:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._frames.hand_over(self._exchange.hold_s))
             tasks.create_task(self._discover(tasks))
-            for poll in self._exchange.polls:
+            for poll in self._exchange.polls((), self._majors):
                 tasks.create_task(self._poll(poll))
             tasks.create_task(self._repeat_context())
             tasks.create_task(self._beat(sink, health_file))

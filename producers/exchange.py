@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, NamedTuple
 
 Operation = Literal["subscribe", "unsubscribe"]
@@ -31,6 +32,7 @@ class Reply(NamedTuple):
     reason: str = ""
     refused: str = ""  # the one channel that the exchange names as wrong
     is_repeated: bool = False  # refused because the channel is subscribed already
+    channel: str = ""  # the one it speaks of, where each channel of a message gets a reply of its own
 
 
 class Refusal(NamedTuple):
@@ -47,6 +49,10 @@ class Feed:
     name: str  # names its connections
     host: str
     path: str
+    proof: bytes = (
+        b""  # stands near the start of each frame of its busiest channel: while they come, the socket delivers
+    )
+    other_path: str = ""  # tried in turn with `path` where a socket is silent; empty where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,17 @@ class Limits:
     characters_per_connection: int
     characters_per_channel: int  # what each channel costs besides its own length
     channels_per_message: int
+    channels_per_connection: int = 1 << 20
+    connect_gap_s: float = 0.0  # between two attempts to connect
+    message_gap_s: float = 0.0  # between two messages on one socket
+
+
+def _no_pause(_headers: Mapping[str, str]) -> float:
+    return 0.0
+
+
+def _never(_frame: bytes) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +91,17 @@ class Exchange:
     message: Callable[[Operation, Sequence[str], str], str]
     reply: Callable[[bytes], Reply | None]  # None: the frame answers no message
     sent_ms: Callable[[bytes], int]  # when the exchange made this frame, by its clock; 0: the frame does not say
-    ping: str
-    # What is polled, and how the exchange says no with a status of 200.
-    polls: tuple[Poll, ...]
+    ping: str  # empty where the exchange wants no more than answers to its own pings
+    # What is polled because of the listing, and how the exchange says no with a status of 200.
+    polls: Callable[[Sequence[bytes], frozenset[str]], Sequence[Poll]]
     refusal: Callable[[bytes, Mapping[str, str]], Refusal | None]
+    pause_s: Callable[[Mapping[str, str]], float] = _no_pause  # how long the headers of an answer ask for silence
+    closing: Callable[[bytes], bool] = _never  # whether a frame announces that the exchange ends the connection soon
     hold_s: float = 0.05  # how long a frame may wait for its batch
     ping_s: float = 20.0
     silence_s: float = 40.0  # a socket without any frame for so long is dead
+    proof_s: float = 30.0  # a socket without a frame that proves it for so long is dead, whatever else it says
+    life_s: float = inf  # the exchange ends connections at about this age: they are replaced before
     listing_s: float = 300.0
-    request_gap_s: float = 0.1  # between two requests over REST
+    request_gap_s: float = 0.1  # between the starts of two requests over REST
+    requests_at_once: int = 1

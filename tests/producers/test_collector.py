@@ -80,8 +80,8 @@ async def test_everything_listed_is_subscribed_and_every_page_is_published() -> 
 
 
 async def test_tickers_are_polled_over_rest_again_and_again() -> None:
-    polls = tuple(Poll(poll.requests, every_s=0.01) for poll in quick().polls)
-    async with collecting(quick(polls=polls)) as it:
+    polls = tuple(Poll(poll.requests, every_s=0.01) for poll in quick().polls((), frozenset()))
+    async with collecting(quick(polls=lambda _pages, _majors: polls)) as it:
         paths = ("/v5/market/tickers?category=linear", "/v5/market/tickers?category=inverse")
         await until(lambda: all(it.server.requests.count(path) > 2 for path in paths))
 
