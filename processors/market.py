@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from math import nan
+from math import isnan, nan
 from operator import attrgetter
 
 from schemas.partition import partition_of
@@ -67,6 +67,8 @@ class Market:
         if price < part.low:
             part.low = price
         part.last = price
+        if base is None:
+            base = nan
         if usd is None:
             usd = nan
         if is_buy:
@@ -134,7 +136,7 @@ class Market:
         """Weigh a taker order once its prints are complete: at the next order, at the latest with the second."""
         if not part.order_base:
             return
-        large = self._large.large_part(part.symbol, part.order_base)
+        large = nan if isnan(part.order_base) else self._large.large_part(part.symbol, part.order_base)
         if part.order_is_buy:
             part.large_buy_base += large
         else:

@@ -4,46 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from processors.normalize import bybit_wire as wire
+from processors.normalize.bounded import keep
 from processors.normalize.bybit_contracts import (
+    EXCHANGE,
     Category,
-    Contract,
     category_of,
     checked_category,
+    contract_of,
     guessed,
     instrument_of,
-    proven,
 )
 from processors.normalize.bybit_facts import (
     CAPPED,
     COMPLETE,
-    EXCHANGE,
     NO_TICKER,
     REST,
     REVISION,
     STREAM,
-    Seen,
     TickerState,
-    funding,
     liquidation,
     one_side,
-    open_interest,
     overlaid,
     ticker_facts,
     trade,
 )
+from processors.normalize.contracts import Contract, Instruments
 from processors.normalize.facts import BadFrame, Fact, Frame
-from processors.normalize.printed import happened
-from schemas.records import FundingKind, Instrument, SourceQuality
+from processors.normalize.measures import Seen, funding, open_interest
+from processors.normalize.printed import happened, ordinals
+from schemas.records import FundingKind, SourceQuality
 
 __all__ = ["EXCHANGE", "REVISION", "Bybit"]
-
-SYMBOLS_MAX = 8_192  # contracts and tickers kept, the oldest leaves first; Bybit lists some 700
 
 CONTROLS = frozenset({"subscribe", "unsubscribe", "ping", "pong"})  # the pong of these sockets says `ping`
 
@@ -58,17 +55,14 @@ SHAPES = {
 }
 TOPIC = re.compile(rb'"topic"\s*:\s*"(\w{1,64})')
 
-Key = tuple[Category, str]  # BTCUSDT is a symbol of spot too, and nobody promises that categories never share one
-K = TypeVar("K")
-V = TypeVar("V")
+Key = tuple[str, str]  # category and symbol: nobody promises that two categories never share one
 
 
 class Bybit:
     """What Bybit's frames mean."""
 
     def __init__(self) -> None:
-        self._instruments: dict[Key, Instrument] = {}
-        self._contracts: dict[Key, Contract] = {}  # of the instruments
+        self._instruments = Instruments(contract_of)
         self._tickers: dict[Key, TickerState] = {}
 
     def normalize(self, frame: Frame) -> Sequence[Fact]:
@@ -94,16 +88,14 @@ class Bybit:
     def state(self) -> object:
         """Return instruments and tickers as plain values."""
         return {
-            "instruments": [msgspec.to_builtins(instrument) for instrument in self._instruments.values()],
+            "instruments": self._instruments.state(),
             "tickers": [[*key, *msgspec.structs.astuple(ticker)] for key, ticker in self._tickers.items()],
         }
 
     def load(self, state: object) -> None:
         """Continue from `state()`."""
         kept: dict[str, list[Any]] = msgspec.convert(state, dict[str, list[Any]])
-        instruments = msgspec.convert(kept["instruments"], list[Instrument])
-        self._instruments, self._contracts = {}, {}
-        self._keep_instruments(instruments)
+        self._instruments.load(kept["instruments"])
         self._tickers = {(category, symbol): TickerState(*rest) for category, symbol, *rest in kept["tickers"]}
 
     def _pushed(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
@@ -126,14 +118,11 @@ class Bybit:
         category = category_of(frame.url)
         if len(prints) == 1:  # as in nearly all frames
             return [liquidation(prints[0], 0, quality, self._contract(prints[0].s, category), frame)]
-        facts: list[Fact] = []
-        seen: dict[tuple[object, ...], int] = {}
-        for item in prints:
-            printed = (item.T, item.s, item.S, item.v, item.p)
-            ordinal = seen.get(printed, 0)
-            seen[printed] = ordinal + 1
-            facts.append(liquidation(item, ordinal, quality, self._contract(item.s, category), frame))
-        return facts
+        numbers = ordinals((item.T, item.s, item.S, item.v, item.p) for item in prints)
+        return [
+            liquidation(item, ordinal, quality, self._contract(item.s, category), frame)
+            for item, ordinal in zip(prints, numbers, strict=True)
+        ]
 
     def _trades(self, message: wire.Message, frame: Frame) -> list[Fact]:
         """Block trades are negotiated off the book: no taker, no fact."""
@@ -159,7 +148,7 @@ class Bybit:
         else:
             raise ValueError(f"type is {message.type!r}, expected 'snapshot' or 'delta'")
         now = overlaid(data, was, frame.connection, event_ms)
-        _keep(self._tickers, key, now)
+        keep(self._tickers, key, now)
         return ticker_facts(data, now, contract, Seen(event_ms, frame.received_ms, STREAM))
 
     def _answered(self, message: wire.Message, frame: Frame) -> Sequence[Fact]:
@@ -192,16 +181,13 @@ class Bybit:
                 newer[key] = overlaid(row, NO_TICKER, was.owner, event_ms)
                 facts += ticker_facts(row, newer[key], contract, seen)
         for key, now in newer.items():
-            _keep(self._tickers, key, now)
+            keep(self._tickers, key, now)
         return facts
 
     def _new_instruments(self, message: wire.Message, event_ms: int, frame: Frame) -> Sequence[Fact]:
         """The type of the contract decides its category: asked by `baseCoin`, an answer mixes them."""
         rows = wire.INSTRUMENTS.decode(message.result).rows
-        asked = [instrument_of(row, event_ms, frame.received_ms) for row in rows]
-        changed = [instrument for instrument in asked if self._is_new(instrument)]
-        self._keep_instruments(changed)
-        return changed
+        return self._instruments.learn([instrument_of(row, event_ms, frame.received_ms) for row in rows])
 
     def _past_open_interest(self, message: wire.Message, frame: Frame) -> list[Fact]:
         """Oldest first, as facts come; without a mark price of that time."""
@@ -228,25 +214,10 @@ class Bybit:
         return facts
 
     def _contract(self, symbol: str, category: Category | None) -> Contract:
+        known = self._instruments.contract
         if category:
-            return self._contracts.get((category, symbol)) or guessed(category, symbol)
-        known = self._contracts.get(("linear", symbol)) or self._contracts.get(("inverse", symbol))
-        return known or guessed(None, symbol)
-
-    def _is_new(self, instrument: Instrument) -> bool:
-        contract = proven(instrument)
-        known = self._instruments.get((contract.category, contract.symbol))
-        if known is None:
-            return True
-        times = {"event_ms": known.event_ms, "received_ms": known.received_ms, "valid_from_ms": known.valid_from_ms}
-        return msgspec.structs.replace(instrument, **times) != known
-
-    def _keep_instruments(self, instruments: Sequence[Instrument]) -> None:
-        for instrument in instruments:
-            contract = proven(instrument)
-            key = contract.category, contract.symbol
-            _keep(self._instruments, key, instrument)
-            _keep(self._contracts, key, contract)
+            return known(category, symbol) or guessed(category, symbol)
+        return known("linear", symbol) or known("inverse", symbol) or guessed(None, symbol)
 
 
 def _category(url: str, said: str) -> Category | None:
@@ -269,9 +240,3 @@ def _channel(frame: Frame) -> str:
         return frame.url.partition("?")[0].rpartition("/v5/")[2][:64]
     topic = TOPIC.search(frame.payload, 0, 4_096)
     return topic[1].decode() if topic else ""
-
-
-def _keep(kept: dict[K, V], key: K, value: V) -> None:
-    kept[key] = value
-    if len(kept) > SYMBOLS_MAX:
-        del kept[next(iter(kept))]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from processors.normalize.bybit_wire import InstrumentRow
-from schemas.assets import asset_of, counts_as_usd
+from processors.normalize.contracts import Contract, proven
+from schemas.assets import asset_of
 from schemas.records import ContractKind, Instrument, NativeUnit
 
+EXCHANGE = "bybit"
 Category = Literal["linear", "inverse"]
 
 # BTCUSDT, BTCUSDT-21FEB25, and in USDC BTCPERP, BTC-24MAR23
@@ -21,19 +23,6 @@ GRAMMAR: dict[Category, re.Pattern[str]] = {"linear": LINEAR, "inverse": INVERSE
 EXAMPLES: dict[Category, str] = {"linear": "BTCUSDT, BTCPERP, BTC-24MAR23", "inverse": "BTCUSD, BTCUSDH23"}
 UNITS: dict[Category, NativeUnit] = {"linear": NativeUnit.BASE, "inverse": NativeUnit.USD}
 KINDS: dict[Category, ContractKind] = {"linear": ContractKind.LINEAR, "inverse": ContractKind.INVERSE}
-
-
-class Contract(NamedTuple):
-    """What the mapping needs to know of a contract."""
-
-    category: Category
-    symbol: str
-    asset: str
-    scale: int  # coins of the asset in one base coin
-    is_inverse: bool  # quantities are US dollars, one a contract; else base coins
-    unit: NativeUnit  # of a printed quantity
-    is_usd_quoted: bool  # proven
-    interval_hours: float | None  # of funding
 
 
 @lru_cache(1_024)
@@ -59,25 +48,26 @@ def guessed(category: Category | None, symbol: str) -> Contract:
     for possible in [category] if category else GRAMMAR:
         if found := GRAMMAR[possible].fullmatch(symbol):
             asset, scale = asset_of(found[1])
-            is_inverse, unit = possible == "inverse", UNITS[possible]
-            return Contract(possible, symbol, asset, scale, is_inverse, unit, is_usd_quoted=False, interval_hours=None)
+            return Contract(
+                exchange=EXCHANGE,
+                category=possible,
+                symbol=symbol,
+                asset=asset,
+                scale=scale,
+                is_inverse=possible == "inverse",
+                unit=UNITS[possible],
+                multiplier=1.0,
+                is_usd_quoted=False,
+                interval_hours=None,
+            )
     like = [EXAMPLES[category]] if category else list(EXAMPLES.values())
     raise ValueError(f"symbol is {symbol!r}, expected its instrument before it, or one like {', '.join(like)}")
 
 
-def proven(instrument: Instrument) -> Contract:
-    """Return the contract of an instrument."""
-    is_inverse = instrument.kind is ContractKind.INVERSE
-    return Contract(
-        "inverse" if is_inverse else "linear",
-        instrument.symbol,
-        instrument.asset,
-        instrument.scale,
-        is_inverse,
-        instrument.multiplier_unit,
-        counts_as_usd(instrument.quote),
-        instrument.funding_interval_hours,
-    )
+def contract_of(instrument: Instrument) -> Contract:
+    """Return what an instrument proves."""
+    category: Category = "inverse" if instrument.kind is ContractKind.INVERSE else "linear"
+    return proven(instrument, category, instrument.multiplier_unit)
 
 
 def instrument_of(row: InstrumentRow, event_ms: int, received_ms: int) -> Instrument:
@@ -85,7 +75,7 @@ def instrument_of(row: InstrumentRow, event_ms: int, received_ms: int) -> Instru
     category: Category = "inverse" if row.contractType.startswith("Inverse") else "linear"
     asset, scale = asset_of(row.baseCoin)
     return Instrument(
-        exchange="bybit",
+        exchange=EXCHANGE,
         symbol=row.symbol,
         asset=asset,
         event_ms=event_ms,

@@ -9,25 +9,23 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from processors.normalize import bybit_wire as wire
-from processors.normalize.bybit_contracts import Contract
+from processors.normalize.bybit_contracts import EXCHANGE
+from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
+from processors.normalize.measures import Seen, funding, open_interest
 from processors.normalize.printed import Blank, happened, positive
 from schemas.identity import liquidation_id
 from schemas.records import (
     Channel,
-    Funding,
     FundingKind,
     Liquidation,
-    OpenInterest,
     Position,
     PriceKind,
     QuantityKind,
     SourceQuality,
 )
 
-EXCHANGE = "bybit"
 REVISION = 1
-HOURS_A_YEAR = 8_760
 
 # The side of the position, not of the order that closed it: `Buy` says that a long was liquidated.
 POSITIONS = {"Buy": Position.LONG, "Sell": Position.SHORT}
@@ -36,14 +34,6 @@ POSITIONS = {"Buy": Position.LONG, "Sell": Position.SHORT}
 BANKRUPTCY, FILLED = PriceKind.BANKRUPTCY, QuantityKind.FILLED
 COMPLETE, CAPPED = SourceQuality.COMPLETE, SourceQuality.CAPPED
 STREAM, REST = Channel.STREAM, Channel.REST
-
-
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """When and how a fact came."""
-
-    event_ms: int
-    received_ms: int
-    channel: Channel
 
 
 class TickerState(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +60,7 @@ def liquidation(
     received_ms = frame.received_ms
     event_ms = happened(item.T, received_ms)
     category = contract.category
-    base, usd = _base_and_usd(quantity, price, contract)
+    base, usd = contract.amounts(quantity, price)
     return Liquidation(
         EXCHANGE,
         symbol,
@@ -97,7 +87,7 @@ def liquidation(
 
 def trade(item: wire.Trade, contract: Contract, received_ms: int) -> Trade:
     """An order that walks the book prints several times, with one time, side and sequence number."""
-    base, usd = _base_and_usd(item.v, item.p, contract)
+    base, usd = contract.amounts(item.v, item.p)
     return Trade(
         item.s,
         contract.asset,
@@ -150,49 +140,6 @@ def one_side(row: wire.Ticker | wire.OpenInterestRow) -> float | None:
     return None
 
 
-def open_interest(printed: float, native_mark: float | None, contract: Contract, seen: Seen) -> OpenInterest:
-    """`printed`: of one side, in base coins or, if inverse, in US dollars. The mark price leads to the other unit."""
-    base: float | None
-    if native_mark is not None:
-        base, usd = _base_and_usd(printed, native_mark, contract)
-    elif contract.is_inverse:
-        base, usd = None, printed
-    else:
-        base, usd = printed * contract.scale, None
-    return OpenInterest(
-        exchange=EXCHANGE,
-        symbol=contract.symbol,
-        asset=contract.asset,
-        event_ms=seen.event_ms,
-        received_ms=seen.received_ms,
-        open_interest_base=base,
-        open_interest_usd=usd,
-        open_interest_native=printed,
-        native_unit=contract.unit,
-        channel=seen.channel,
-    )
-
-
-def funding(
-    rate: float, hours: float | None, next_ms: int | None, kind: FundingKind, contract: Contract, seen: Seen
-) -> Funding:
-    """`rate`: fraction of the notional per interval of `hours`."""
-    return Funding(
-        exchange=EXCHANGE,
-        symbol=contract.symbol,
-        asset=contract.asset,
-        event_ms=seen.event_ms,
-        received_ms=seen.received_ms,
-        rate=rate,
-        interval_hours=hours,
-        rate_8h=rate * 8 / hours if hours else None,
-        rate_year=rate * HOURS_A_YEAR / hours if hours else None,
-        kind=kind,
-        next_funding_ms=next_ms,
-        channel=seen.channel,
-    )
-
-
 def _price(printed: float | Blank | UnsetType, scale: int) -> float | None:
     """Return the price of one coin; None where the frame shows none, which before the first trade is printed as 0."""
     return printed / scale or None if isinstance(printed, float) else None
@@ -202,13 +149,3 @@ def _shown(printed: float | Blank | UnsetType, was: float | None) -> float | Non
     if isinstance(printed, float):
         return printed
     return was if printed is UNSET else None
-
-
-def _base_and_usd(quantity: float, price: float, contract: Contract) -> tuple[float, float | None]:
-    """Return coins of the asset, and US dollars where it is proven that the contract is quoted in them.
-
-    Both arguments are as printed.
-    """
-    if contract.is_inverse:
-        return quantity / price * contract.scale, quantity
-    return quantity * contract.scale, quantity * price if contract.is_usd_quoted else None

@@ -52,7 +52,7 @@ class Trade(NamedTuple):
     event_ms: int
     is_buy: bool  # the taker bought
     price: float  # quote currency per coin of the asset
-    quantity_base: float  # coins of the asset
+    quantity_base: float | None  # coins of the asset; None where it is not proven, as below
     notional_usd: float | None
     order: str  # prints of one taker order share it; they are one trade in size
 

@@ -6,6 +6,8 @@ JSON (no NaN, Infinity, blanks or underscores), as text or bare.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Annotated, Literal
 
 from msgspec import DecodeError, Meta
@@ -39,3 +41,11 @@ def happened(event_ms: int, received_ms: int) -> int:
     if not EARLIEST_MS <= event_ms <= received_ms + AHEAD_MS:
         raise ValueError(f"time is {event_ms}, expected milliseconds, at most {AHEAD_MS} after {received_ms}")
     return event_ms
+
+
+def ordinals(printed: Iterable[Hashable]) -> Iterator[int]:
+    """Yield for each how many of its equals came before it: equals within one frame are separate events."""
+    seen = Counter[Hashable]()
+    for item in printed:
+        yield seen[item]
+        seen[item] += 1

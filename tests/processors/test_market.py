@@ -148,3 +148,20 @@ def test_a_restart_anywhere_changes_nothing() -> None:
         if number % 7 == 0:
             assert repr(broken.close(T0 + number, with_empty=True)) == repr(steady.close(T0 + number, with_empty=True))
     assert pack(broken.tables()) == pack(steady.tables())
+
+
+def test_a_trade_whose_coins_are_not_proven_makes_the_flow_of_its_second_unknown() -> None:
+    unproven = Trade("BTCUSDT", "BTC", at(0.2), True, 60.0, None, None, "")
+    assert the_slice(market(trade(0.1, 2, price=50), unproven)).entries == (
+        entry(
+            0.2,
+            last=60.0,
+            trades=2,
+            taker_buy_base=None,
+            taker_sell_base=0.0,
+            taker_sell_usd=0.0,
+            high=60.0,
+            low=50.0,
+            large_sell_base=0.0,
+        ),
+    )

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from processors.normalize.bybit import SYMBOLS_MAX, Bybit
+from processors.normalize.bounded import SYMBOLS_MAX
+from processors.normalize.bybit import Bybit
 from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade
 from schemas.identity import liquidation_id
 from schemas.raw import SourceKind
