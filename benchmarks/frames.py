@@ -101,8 +101,8 @@ def batches(frames: Iterable[Sent]) -> Iterator[RawBatch]:
     """Yield what a producer publishes."""
     rest, first = iter(frames), 0
     while some := tuple(islice(rest, BATCH_FRAMES)):
-        raw = tuple(RawFrame(each.received_ms * 1_000_000, each.source, each.payload) for each in some)
-        yield RawBatch(EXCHANGE, "benchmark", first, SOURCES, raw)
+        raw = [RawFrame(each.received_ms * 1_000_000, each.source, each.payload) for each in some]
+        yield RawBatch.of(EXCHANGE, "benchmark", first, SOURCES, raw)
         first += len(some)
 
 

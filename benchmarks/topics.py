@@ -46,7 +46,7 @@ class Topics:
     def fill_raw(self, frames: Iterable[Sent]) -> None:
         """Publish frames in batches, as a producer does."""
         encode, partition = encoder(RawBatch), RAW_PARTITION[EXCHANGE]
-        rows = ((encode(batch), b"", partition, batch.frames[-1].received_ns // 1_000_000) for batch in batches(frames))
+        rows = ((encode(batch), b"", partition, batch.received_ns[-1] // 1_000_000) for batch in batches(frames))
         self.fill("raw", rows)
 
     def fill_plain(self, frames: Iterable[Sent]) -> None:

@@ -68,9 +68,9 @@ class Tally:
             self._look_into(decode_dict(value, RawBatch))
 
     def _look_into(self, batch: Mapping[str, Any]) -> None:
-        for frame in batch["frames"]:
-            source = batch["sources"][frame["source"]]
+        for source_of, payload in zip(batch["source_of"], batch["payloads"], strict=True):
+            source = batch["sources"][source_of]
             if source["kind"] != SourceKind.CONTROL:
                 self.frames += 1
-            elif (said := orjson.loads(frame["payload"]))["control"] == "gap":
+            elif (said := orjson.loads(payload))["control"] == "gap":
                 self.gaps.add((source["connection"].partition("#")[0], said["from_ns"]))

@@ -22,14 +22,14 @@ class Lines:
 
     def publish(self, batch: RawBatch) -> None:
         """Print each frame but control frames; bytes that are not UTF-8 become replacement characters."""
-        for frame in batch.frames:
+        for frame in batch.frames():
             source = batch.sources[frame.source]
             if source.kind is not SourceKind.CONTROL:
                 payload = frame.payload.decode(errors="replace")
                 line = {"received_ns": frame.received_ns, "source": source.url, "payload": payload}
                 self._out.write(msgspec.json.encode(line).decode() + "\n")
         self._out.flush()
-        self.delivered_seq = batch.first_seq + len(batch.frames) - 1
+        self.delivered_seq = batch.first_seq + len(batch.payloads) - 1
 
     def poll(self) -> None:
         """Nothing is under way."""

@@ -54,8 +54,8 @@ class RawTopic:
         """Take a batch; clears `room` when the client's queue is full."""
         # The time of the last frame: nothing in a batch is newer than its timestamp, which is what merges rely on,
         # and a search by time finds the first batch that holds the moment or anything after it.
-        self._newest_ms = max(self._newest_ms, batch.frames[-1].received_ns // 1_000_000)
-        last_seq = batch.first_seq + len(batch.frames) - 1
+        self._newest_ms = max(self._newest_ms, batch.received_ns[-1] // 1_000_000)
+        last_seq = batch.first_seq + len(batch.payloads) - 1
         self._waiting.append((self._encode(batch), self._newest_ms, last_seq))
         if self.room.is_set():
             self._send()

@@ -73,7 +73,7 @@ class Frames:
         if not self._frames:
             return
         first_seq = self.next_seq - len(self._frames)
-        batch = RawBatch(self._exchange, self.run_id, first_seq, tuple(self._sources), tuple(self._frames))
+        batch = RawBatch.of(self._exchange, self.run_id, first_seq, tuple(self._sources), self._frames)
         self._count.inc(len(self._frames))
         self._newest.set(self._frames[-1].received_ns / 1e9)
         self._sources, self._frames, self._bytes = {}, [], 0

@@ -47,7 +47,7 @@ def _proven_until(consumer: Consumer, topic: str, partition: int) -> int:
         newest_ns = 0
         for batch in _read(consumer, TopicPartition(topic, partition, begin), end):
             newest_ns = _heartbeat(batch) or newest_ns
-            oldest_ns = min(oldest_ns or batch.frames[0].received_ns, batch.frames[0].received_ns)
+            oldest_ns = min(oldest_ns or batch.received_ns[0], batch.received_ns[0])
         if newest_ns:
             return newest_ns
         end = begin
@@ -80,7 +80,7 @@ def _read(consumer: Consumer, begin: TopicPartition, end: int) -> Iterator[RawBa
 
 
 def _heartbeat(batch: RawBatch) -> int:
-    for frame in reversed(batch.frames):
+    for frame in reversed(batch.frames()):
         if batch.sources[frame.source].kind is SourceKind.CONTROL:
             control = msgspec.json.decode(frame.payload, type=Control)
             if control.control == "heartbeat":

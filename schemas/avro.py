@@ -57,7 +57,9 @@ def _type(kind: Any) -> Any:
     if isinstance(kind, types.UnionType):
         return ["null", *(_type(part) for part in get_args(kind) if part is not types.NoneType)]
     if get_origin(kind) is tuple:
-        return {"type": "array", "items": schema_of(get_args(kind)[0])}
+        return {"type": "array", "items": _type(get_args(kind)[0])}
+    if issubclass(kind, msgspec.Struct):
+        return schema_of(kind)
     if issubclass(kind, StrEnum):
         return {
             "type": "enum",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -25,22 +26,36 @@ class Source(msgspec.Struct, frozen=True):
     connection: Annotated[str, "name of the connection, unique in the life of the producer; empty where there is none"]
 
 
-class RawFrame(msgspec.Struct, frozen=True, gc=False):
+class RawFrame(NamedTuple):
     """One frame, untouched."""
 
-    received_ns: Annotated[int, "collector's clock when the frame arrived, ns since the epoch, UTC"]
-    source: Annotated[int, "index into `sources`"]
-    payload: Annotated[bytes, "the frame as it arrived"]
+    received_ns: int
+    source: int  # index into `sources` of its batch
+    payload: bytes
 
 
 class RawBatch(msgspec.Struct, frozen=True):
-    """Untouched frames of one producer process, in the order received."""
+    """Untouched frames of one producer process, in the order received. The three columns are of equal length."""
 
     exchange: Annotated[str, "exchange: bybit"]
     run_id: Annotated[str, "names one life of a producer process"]
     first_seq: Annotated[int, "number of the first frame within the run; frames are numbered without holes from 0"]
     sources: Annotated[tuple[Source, ...], "where the frames of this batch come from"]
-    frames: Annotated[tuple[RawFrame, ...], "the frames"]
+    received_ns: Annotated[tuple[int, ...], "of each frame: collector's clock when it arrived, ns since the epoch, UTC"]
+    source_of: Annotated[tuple[int, ...], "of each frame: index into `sources`"]
+    payloads: Annotated[tuple[bytes, ...], "of each frame: its bytes as they arrived"]
+
+    @classmethod
+    def of(
+        cls, exchange: str, run_id: str, first_seq: int, sources: tuple[Source, ...], frames: Iterable[RawFrame]
+    ) -> RawBatch:
+        """Return the batch of some frames."""
+        received_ns, source_of, payloads = tuple(zip(*frames, strict=True)) or ((), (), ())
+        return cls(exchange, run_id, first_seq, sources, received_ns, source_of, payloads)
+
+    def frames(self) -> list[RawFrame]:
+        """Return the frames one by one."""
+        return list(map(RawFrame, self.received_ns, self.source_of, self.payloads))
 
 
 class Control(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,7 +6,6 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
 from msgspec.structs import astuple
 
 Writer = Callable[[Any], bytes]
@@ -23,22 +22,20 @@ NULL, PRESENT = b"\x00", b"\x02"  # the branch of a union of null and something
 
 def writer(schema: Mapping[str, Any]) -> Writer:
     """Return the function that writes a struct whose fields are those of the schema, in its order."""
-    writers = _writers(schema)
+    writers = [_writer(field["type"]) for field in schema["fields"]]
     return lambda item: b"".join([write(value) for write, value in zip(writers, astuple(item), strict=True)])
-
-
-def _writers(schema: Mapping[str, Any]) -> list[Writer]:
-    return [_writer(field["type"]) for field in schema["fields"]]
 
 
 def _writer(kind: Any) -> Writer:
     if isinstance(kind, list):
         return _optional_double if kind[1] == "double" else _optional(_writer(kind[1]))
-    if isinstance(kind, dict):
-        if kind["type"] == "array":
-            return _array(_writers(kind["items"]))
-        return {symbol: _long(place) for place, symbol in enumerate(kind["symbols"])}.__getitem__
-    return PRIMITIVES[kind]
+    if isinstance(kind, str):
+        return PRIMITIVES[kind]
+    if kind["type"] == "array":
+        return _array(_writer(kind["items"]))
+    if kind["type"] == "record":
+        return writer(kind)
+    return {symbol: _long(place) for place, symbol in enumerate(kind["symbols"])}.__getitem__
 
 
 def _long(number: int) -> bytes:
@@ -83,13 +80,6 @@ PRIMITIVES: dict[str, Writer] = {
 }
 
 
-def _array(writers: list[Writer]) -> Writer:
+def _array(write: Writer) -> Writer:
     """All items are one block; one of no items ends them."""
-
-    def write_items(items: tuple[msgspec.Struct, ...]) -> bytes:
-        if not items:
-            return NULL
-        fields = [write(value) for item in items for write, value in zip(writers, astuple(item), strict=True)]
-        return b"".join([_long(len(items)), *fields, NULL])
-
-    return write_items
+    return lambda items: b"".join([_long(len(items)), *map(write, items), NULL]) if items else NULL

@@ -21,7 +21,9 @@ def _value(kind: Any) -> Any:
     if kind in VALUES:
         return VALUES[kind]
     if get_origin(kind) is tuple:
-        return (example(get_args(kind)[0]),)
+        return (_value(get_args(kind)[0]),)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return example(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return list(kind)[1]
     return _value(get_args(kind)[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -30,11 +31,23 @@ def frames(record: Input, exchange: str) -> Iterator[Frame]:
     if batch["exchange"] != exchange:
         place = f"{record.topic}/{record.partition} at {record.offset}"
         raise ForeignFrames(f"{place} holds frames of {batch['exchange']}, expected {exchange}")
+    received_ns, source_of, payloads = _columns(batch)
     sources = [(SourceKind(source["kind"]), source["url"], source["connection"]) for source in batch["sources"]]
-    for index, raw in enumerate(batch["frames"]):
-        kind, url, connection = sources[raw["source"]]
-        received_ms = raw["received_ns"] // NS_PER_MS
-        yield Frame(raw["payload"], received_ms, kind, url, connection, record.partition, record.offset, index)
+    partition, offset = record.partition, record.offset
+    for index, payload in enumerate(payloads):
+        kind, url, connection = sources[source_of[index]]
+        yield Frame(payload, received_ns[index] // NS_PER_MS, kind, url, connection, partition, offset, index)
+
+
+def _columns(batch: Mapping[str, Any]) -> tuple[Sequence[int], Sequence[int], Sequence[bytes]]:
+    received_ns, source_of, payloads = batch["received_ns"], batch["source_of"], batch["payloads"]
+    sizes = len(received_ns), len(source_of), len(payloads)
+    if min(sizes) != max(sizes):
+        raise Undecodable(f"columns of {sizes} frames, expected equal ones")
+    known = range(len(batch["sources"]))
+    if not set(known).issuperset(source_of):
+        raise Undecodable(f"frames of sources {sorted(set(source_of))}, expected those of {known}")
+    return received_ns, source_of, payloads
 
 
 def control(frame: Frame) -> Control:

@@ -26,7 +26,7 @@ def test_batches_hold_all_frames_in_order() -> None:
     sent = list(mix(COUNT))
     found = list(batches(sent))
 
-    assert [frame.payload for batch in found for frame in batch.frames] == [frame.payload for frame in sent]
+    assert [payload for batch in found for payload in batch.payloads] == [frame.payload for frame in sent]
     assert [batch.first_seq for batch in found] == list(range(0, len(sent), BATCH_FRAMES))
 
 

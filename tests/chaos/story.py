@@ -52,8 +52,8 @@ def read_story(batches: Iterable[tuple[int, RawBatch]]) -> Story:
         due = story.next_seq.get(batch.run_id, 0)
         if batch.first_seq != due:
             story.misnumbered.append(f"raw {offset}: run {batch.run_id} goes on with {batch.first_seq}, not {due}")
-        story.next_seq[batch.run_id] = batch.first_seq + len(batch.frames)
-        for index, frame in enumerate(batch.frames):
+        story.next_seq[batch.run_id] = batch.first_seq + len(batch.payloads)
+        for index, frame in enumerate(batch.frames()):
             _take(story, (offset, index), frame, batch.sources[frame.source].kind)
     return story
 

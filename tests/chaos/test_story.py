@@ -31,7 +31,7 @@ def control(control: Control, at_ns: int = 1) -> RawFrame:
 
 
 def batch(first_seq: int, *frames: RawFrame, run_id: str = "a") -> RawBatch:
-    return RawBatch("bybit", run_id, first_seq, SOURCES, frames)
+    return RawBatch.of("bybit", run_id, first_seq, SOURCES, frames)
 
 
 def test_twins_in_one_frame_are_two_and_a_frame_told_twice_is_one() -> None:

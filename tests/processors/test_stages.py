@@ -12,7 +12,7 @@ from schemas.raw import RawBatch
 from schemas.topics import TOPICS
 
 NORMALIZE = STAGES["normalize"]
-EMPTY = encode(RawBatch("hyperliquid", "run", 0, (), ()))
+EMPTY = encode(RawBatch.of("hyperliquid", "run", 0, (), ()))
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -179,7 +179,7 @@ class Kept:
     def publish(self, batch: RawBatch) -> None:
         """Keep a batch."""
         self.batches.append(batch)
-        self.delivered_seq = batch.first_seq + len(batch.frames) - 1
+        self.delivered_seq = batch.first_seq + len(batch.payloads) - 1
 
     def poll(self) -> None:
         """Nothing is under way."""
@@ -203,7 +203,7 @@ class Kept:
 
 def frames_of(batches: list[RawBatch], kind: SourceKind) -> list[tuple[str, str, int]]:
     """Return connection or request, payload and time of the frames of one kind."""
-    pairs = [(batch.sources[frame.source], frame) for batch in batches for frame in batch.frames]
+    pairs = [(batch.sources[frame.source], frame) for batch in batches for frame in batch.frames()]
     return [
         (source.connection or source.url, frame.payload.decode(), frame.received_ns)
         for source, frame in pairs

@@ -48,8 +48,8 @@ def stored(broker: Broker, prefix: str) -> list[tuple[int, RawBatch]]:
 
 def batch(seq: int, *received_ms: int) -> RawBatch:
     """Return frames of a socket."""
-    frames = tuple(RawFrame(time_ms * MS, 0, b"x") for time_ms in received_ms)
-    return RawBatch("bybit", "run", seq, (SOCKET,), frames)
+    frames = [RawFrame(time_ms * MS, 0, b"x") for time_ms in received_ms]
+    return RawBatch.of("bybit", "run", seq, (SOCKET,), frames)
 
 
 async def publish(client: Mapping[str, str], prefix: str, *batches: RawBatch) -> RawTopic:

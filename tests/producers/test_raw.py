@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from producers.raw import BATCH_BYTES, NOBODY, Frames
-from schemas.raw import Control, RawBatch, RawFrame, Source, SourceKind
+from schemas.raw import Control, RawBatch, Source, SourceKind
 
 from .scripted import Kept
 
@@ -17,8 +17,8 @@ async def test_a_batch_names_its_sources_once_and_keeps_the_order() -> None:
     frames.put(NOBODY, b"2", 11)
     frames.put(SOCKET, b"3", 12)
     frames.flush()
-    expected = (RawFrame(10, 0, b"1"), RawFrame(11, 1, b"2"), RawFrame(12, 0, b"3"))
-    assert sink.batches == [RawBatch("bybit", frames.run_id, 0, (SOCKET, NOBODY), expected)]
+    columns = ((10, 11, 12), (0, 1, 0), (b"1", b"2", b"3"))
+    assert sink.batches == [RawBatch("bybit", frames.run_id, 0, (SOCKET, NOBODY), *columns)]
 
 
 async def test_frames_are_numbered_without_holes_over_batches() -> None:
@@ -30,7 +30,7 @@ async def test_frames_are_numbered_without_holes_over_batches() -> None:
             frames.flush()
     frames.flush()
     frames.flush()
-    assert [(batch.first_seq, len(batch.frames)) for batch in sink.batches] == [(0, 1), (1, 3), (4, 3), (7, 3)]
+    assert [(batch.first_seq, len(batch.payloads)) for batch in sink.batches] == [(0, 1), (1, 3), (4, 3), (7, 3)]
 
 
 async def test_a_batch_is_bounded_in_bytes_and_a_larger_frame_is_alone() -> None:
@@ -39,7 +39,7 @@ async def test_a_batch_is_bounded_in_bytes_and_a_larger_frame_is_alone() -> None
     for size in (BATCH_BYTES - 10, 10, 1, 3 * BATCH_BYTES, 5):
         frames.put(SOCKET, b"x" * size, 1)
     frames.flush()
-    sizes = [[len(frame.payload) for frame in batch.frames] for batch in sink.batches]
+    sizes = [[len(payload) for payload in batch.payloads] for batch in sink.batches]
     assert sizes == [[BATCH_BYTES - 10, 10], [1], [3 * BATCH_BYTES], [5]]
 
 
@@ -48,5 +48,5 @@ async def test_control_frames_are_json_without_what_is_not_said() -> None:
     frames = Frames("bybit", sink)
     frames.say(Control("heartbeat", from_ns=7))
     frames.flush()
-    assert sink.batches[0].frames[0].payload == b'{"control":"heartbeat","from_ns":7}'
+    assert sink.batches[0].payloads[0] == b'{"control":"heartbeat","from_ns":7}'
     assert sink.controls("heartbeat") == [("", Control("heartbeat", from_ns=7))]

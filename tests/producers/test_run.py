@@ -107,7 +107,7 @@ def assert_numbered_without_holes(batches: list[RawBatch]) -> None:
     following: dict[str, int] = {}
     for content in batches:
         assert content.first_seq == following.get(content.run_id, 0)
-        following[content.run_id] = content.first_seq + len(content.frames)
+        following[content.run_id] = content.first_seq + len(content.payloads)
     assert len(following) == 2
 
 

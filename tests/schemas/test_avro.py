@@ -25,7 +25,7 @@ SLICE = MarketSlice(
     received_ms=1_789_670_094_412,
     entries=(MarketEntry(symbol="BTCUSDT", asset="BTC", event_ms=1_789_670_094_099, mark=63_560.8),),
 )
-BATCH = RawBatch(
+BATCH = RawBatch.of(
     exchange="bybit",
     run_id="5f",
     first_seq=7,
@@ -46,11 +46,8 @@ def test_the_newest_release_is_what_the_code_says(record: type[Any]) -> None:
 @pytest.mark.parametrize("record", ALL, ids=lambda record: record.__name__)
 def test_every_field_has_a_doc(record: type[Any]) -> None:
     def fields(schema: Any) -> list[Any]:
-        nested = [
-            field["type"]["items"]
-            for field in schema["fields"]
-            if isinstance(field["type"], dict) and "items" in field["type"]
-        ]
+        arrays = [field["type"] for field in schema["fields"] if isinstance(field["type"], dict)]
+        nested = [array["items"] for array in arrays if isinstance(array.get("items"), dict)]
         return [*schema["fields"], *(field for inner in nested for field in fields(inner))]
 
     assert [field["name"] for field in fields(schema_of(record)) if not field["doc"]] == []

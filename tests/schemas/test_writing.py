@@ -61,6 +61,6 @@ def test_texts_and_bytes_of_every_length_are_written_as_by_fastavro(size: int) -
 @pytest.mark.parametrize("size", [0, 1, 70])
 def test_items_are_written_as_by_fastavro(size: int) -> None:
     entries = tuple(MarketEntry(symbol=f"C{n}", asset="C", event_ms=n, mark=n / 7) for n in range(size))
-    frames = tuple(RawFrame(number, 0, bytes([number])) for number in range(size))
-    for item in (example(MarketSlice, entries=entries), example(RawBatch, frames=frames)):
+    frames = [RawFrame(number, 0, bytes([number])) for number in range(size)]
+    for item in (example(MarketSlice, entries=entries), RawBatch.of("bybit", "run", 0, (), frames)):
         assert encode(item)[HEADER.size :] == by_fastavro(item)

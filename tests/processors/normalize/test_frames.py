@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from processors.normalize.facts import Frame
@@ -14,7 +16,7 @@ SOURCES = (Source(SourceKind.REST, "GET https://host/x", ""), Source(SourceKind.
 
 
 def record(*found: RawFrame) -> Input:
-    return Input("raw", 1, 7, 0, None, encode(RawBatch("bybit", "run", 0, SOURCES, found)), ())
+    return Input("raw", 1, 7, 0, None, encode(RawBatch.of("bybit", "run", 0, SOURCES, found)), ())
 
 
 def test_a_batch_holds_frames_with_their_source_and_place() -> None:
@@ -35,6 +37,33 @@ def test_frames_of_another_exchange_are_refused() -> None:
 def test_what_is_no_batch_stops_the_stage(value: bytes | None) -> None:
     with pytest.raises(Undecodable):
         list(frames(record()._replace(value=value), "bybit"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        (((1, 2), (0, 0), (b"{}",)), r"columns of \(2, 2, 1\) frames"),
+        (((1,), (0, 0), (b"{}", b"{}")), r"columns of \(1, 2, 2\) frames"),
+        (((1, 2), (0, 2), (b"{}", b"{}")), r"frames of sources \[0, 2\], expected those of range\(0, 2\)"),
+        (((1, 2), (0, -1), (b"{}", b"{}")), r"frames of sources \[-1, 0\]"),
+    ],
+)
+def test_columns_that_do_not_fit_together_stop_the_stage(columns: Any, complaint: str) -> None:
+    value = encode(RawBatch("bybit", "run", 0, SOURCES, *columns))
+    with pytest.raises(Undecodable, match=complaint):
+        list(frames(record()._replace(value=value), "bybit"))
+
+
+def test_a_batch_of_another_writer_may_come_in_blocks_of_any_form() -> None:
+    empty = encode(RawBatch("bybit", "run", 0, SOURCES, (), (), ())).removesuffix(b"\0\0\0")
+    two_blocks = b"\x02\x02" + b"\x02\x04" + b"\0"
+    block_with_its_size = b"\x03\x04" + b"\x02\x00" + b"\0"
+    payloads = b"\x01\x04" + b"\x02a" + b"\x02" + b"\x02b" + b"\0"
+    value = empty + two_blocks + block_with_its_size + payloads
+    assert list(frames(record()._replace(value=value), "bybit")) == [
+        Frame(b"a", 0, SourceKind.FRAME, "wss://host", "host-1", 1, 7, 0),
+        Frame(b"b", 0, SourceKind.REST, "GET https://host/x", "", 1, 7, 1),
+    ]
 
 
 def test_a_control_frame_says_what_happened() -> None:

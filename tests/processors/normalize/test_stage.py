@@ -248,8 +248,8 @@ def batches(frames: Sequence[Frame], size: int) -> list[Input]:
     for offset, start in enumerate(range(0, len(frames), size)):
         some = frames[start : start + size]
         sources = tuple(Source(one.kind, one.url, one.connection) for one in some)
-        raws = tuple(RawFrame(one.received_ms * 1_000_000, n, one.payload) for n, one in enumerate(some))
-        value = encode(RawBatch("tiny", "run", start, sources, raws))
+        raws = [RawFrame(one.received_ms * 1_000_000, n, one.payload) for n, one in enumerate(some)]
+        value = encode(RawBatch.of("tiny", "run", start, sources, raws))
         records.append(Input("raw", 1, offset, some[-1].received_ms, None, value, ()))
     return records
 
