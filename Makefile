@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MARKET ?= sim
 
-.PHONY: run test check golden schemas lock bench soak wheel
+.PHONY: run test check golden schemas lock bench soak fuzz wheel
 
 run: $(VENV)/installed
 	@$(BIN)/liq --market $(MARKET) run $(ARGS)
@@ -26,6 +26,9 @@ bench: $(VENV)/installed
 
 soak: $(VENV)/installed
 	$(BIN)/python -m tests.chaos.soak $(if $(KILLS),--kills $(KILLS)) $(ARGS)
+
+fuzz: $(VENV)/installed
+	$(BIN)/python -m tests.fuzz.run $(if $(FRAMES),--frames $(FRAMES)) $(ARGS)
 
 lock: $(VENV)/installed
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --group dev --no-header -q pyproject.toml -o requirements.lock

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import product
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,80 +13,20 @@ import pytest
 from msgspec.structs import replace
 
 from processors.normalize.facts import BadFrame, Fact, Frame, Normalizer
-from processors.normalize.printed import AHEAD_MS, EARLIEST_MS
 from processors.normalize.registry import NORMALIZERS, REVISIONS
 from schemas.exchanges import RAW_PARTITION
-from schemas.records import Funding, Instrument, Liquidation, OpenInterest
-from tests.golden import fields, fixtures, frames, outcome
+from tests.fuzz.hostile import mutated
+from tests.fuzz.plausible import implausible
+from tests.golden import fixtures, frames, outcome
 
 EXCHANGES = sorted(NORMALIZERS)
-RECORDS = (Liquidation, OpenInterest, Funding, Instrument)
 EXCHANGES_AND_SEEDS = list(product(EXCHANGES, range(3)))
 MUTATIONS_A_FRAME = 30
-POSITIVE = {"price", "price_native", "quantity_native", "mark", "index", "last", "tick_size", "quantity_step"}
-STRANGE = (
-    b"null",
-    b'""',
-    b'"NaN"',
-    b"Infinity",
-    b"-1",
-    b'"-1"',
-    b"1e999",
-    b"[]",
-    b"{}",
-    b"true",
-    b"\xff",
-    b"\\",
-    b"9" * 400,
-)
 
 
 def frames_of(exchange: str) -> list[Frame]:
     """Return the frames of all fixtures of an exchange, in order of their files."""
     return [frame for path in fixtures() if path.parent.name == exchange for frame in frames(path)]
-
-
-def mutated(payload: bytes, rng: random.Random) -> bytes:
-    """Cut the payload, change a byte, double a part, or put something strange in place of a part."""
-    start, end = sorted(rng.randrange(len(payload) + 1) for _ in range(2))
-    return rng.choice(
-        [
-            payload[:start],
-            payload[:start] + bytes([rng.randrange(256)]) + payload[start + 1 :],
-            payload[:end] + payload[start:],
-            payload[:start] + rng.choice(STRANGE) + payload[end:],
-            in_place_of_a_value(payload, rng),
-        ]
-    )
-
-
-def in_place_of_a_value(payload: bytes, rng: random.Random) -> bytes:
-    """Keep the JSON whole, as an exchange would that changes a field."""
-    parts = payload.split(b",")
-    at = rng.randrange(len(parts))
-    name, colon, _ = parts[at].rpartition(b":")
-    parts[at] = name + colon + rng.choice(STRANGE)
-    return b",".join(parts)
-
-
-def numbers(fact: Fact) -> Iterator[tuple[str, float]]:
-    """Yield the name and value of each number of a fact."""
-    for name, value in fields(fact).items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield name, value
-
-
-def implausible(fact: Fact, frame: Frame) -> list[str]:
-    """Return what no fact may have."""
-    found = [name for name, value in numbers(fact) if not isfinite(value)]
-    found += [name for name, value in numbers(fact) if name in POSITIVE and value <= 0]
-    if not EARLIEST_MS <= fact.event_ms <= frame.received_ms + AHEAD_MS:
-        found.append("event_ms")
-    if not fact.asset or fact.asset != fact.asset.upper():
-        found.append("asset")
-    if isinstance(fact, RECORDS) and fact.received_ms != frame.received_ms:
-        found.append("received_ms")
-    return found
 
 
 def carried_over(normalizer: Normalizer, exchange: str) -> Normalizer:
