@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .bybit import BYBIT
 from .exchange import Exchange
+from .okx import OKX
 
-EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in (BYBIT,)}
+EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in (BYBIT, OKX)}
