@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MARKET ?= sim
 
-.PHONY: run test check golden schemas lock bench soak fuzz wheel
+.PHONY: run test check golden schemas docs lock bench soak fuzz wheel
 
 run: $(VENV)/installed
 	@$(BIN)/liq --market $(MARKET) run $(ARGS)
@@ -20,6 +20,9 @@ golden: $(VENV)/installed
 
 schemas: $(VENV)/installed
 	$(BIN)/python -m schemas.release
+
+docs: $(VENV)/installed
+	$(BIN)/python -m schemas.describe
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks $(ARGS)
