@@ -18,11 +18,12 @@ from embedded.clickhouse import Server
 from embedded.kafka import Broker
 from embedded.processes import CannotStart, free_port, is_free
 from processors.stages import STAGES
+from simulator.exchanges.registry import urls
 
 from .clickhouse import migrate, rows
 from .exits import Ended, Signalled
 from .services import Service, wait_until_ready
-from .settings import Settings, child_environment
+from .settings import Settings, child_environment, of_own_servers
 from .setup import create_topics
 from .status import lag
 from .tally import Tally
@@ -131,10 +132,9 @@ def _start_servers(stack: ExitStack, settings: Settings, directory: Path, ports:
     log.info("clickhouse is ready at 127.0.0.1:%d", server.port)
     return settings.model_copy(
         update={
+            **of_own_servers(),
             "kafka_brokers": broker.bootstrap,
-            "kafka_replicas": 1,
             "asset_partitions": EMBEDDED_ASSET_PARTITIONS,
-            "clickhouse_host": "127.0.0.1",
             "clickhouse_port": server.port,
         }
     )
@@ -143,11 +143,7 @@ def _start_servers(stack: ExitStack, settings: Settings, directory: Path, ports:
 def _start_services(
     stack: ExitStack, settings: Settings, directory: Path, ports: Mapping[str, int | None], rate: float
 ) -> dict[str, Service]:
-    shared: dict[str, object] = {
-        "kafka_brokers": settings.kafka_brokers,
-        "clickhouse_host": settings.clickhouse_host,
-        "clickhouse_port": settings.clickhouse_port,
-    }
+    shared: dict[str, object] = {name: getattr(settings, name) for name in of_own_servers()}
     services: dict[str, Service] = {}
 
     def start(name: str, *arguments: str, **overrides: object) -> None:
@@ -160,16 +156,14 @@ def _start_services(
     for stage in STAGES:
         start(f"process-{stage}", "process", stage)
     if settings.market == "sim":
-        for exchange in settings.exchanges:
-            port = choose_port("simulator", ports.get("simulator"))
+        for number, exchange in enumerate(settings.exchanges):
+            # Only the first is where one looks for it: the others could find the same port free before it is taken.
+            port = free_port() if number else choose_port("simulator", ports.get("simulator"))
             truth = str(directory / f"truth-{exchange}.jsonl")
             start(
                 f"simulate-{exchange}", "simulate", exchange, "--port", str(port), "--rate", str(rate), "--truth", truth
             )
-            shared |= {
-                f"urls__{exchange}__ws": f"ws://127.0.0.1:{port}",
-                f"urls__{exchange}__rest": f"http://127.0.0.1:{port}",
-            }
+            shared |= {f"urls__{exchange}__{host}": url for host, url in urls(exchange, port).items()}
         wait_until_ready([service for name, service in services.items() if name.startswith("simulate-")], READY_LIMIT_S)
     for exchange in settings.exchanges:
         start(f"produce-{exchange}", "produce", exchange)

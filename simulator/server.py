@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from simulator.exchanges.registry import EXCHANGES, Exchange
+from simulator.exchanges.registry import EXCHANGES, Exchange, urls
 from simulator.faults import Fault, Faults
 from simulator.market import TICK_MS, Market
 from simulator.sockets import Clients
@@ -62,7 +62,7 @@ async def serve(
         port = runner.addresses[0][1]
         running = asyncio.create_task(_run(market, played, to_come, faults, health_file))
         stack.push_async_callback(_end, running)
-        yield Served(port, {"ws": f"ws://{HOST}:{port}", "rest": f"http://{HOST}:{port}"}, running)
+        yield Served(port, urls(exchange, port), running)
 
 
 def _application(exchange: Exchange, faults: Faults) -> web.Application:

@@ -25,4 +25,15 @@ class Exchange(Protocol):
         """Tell the clients what happened in the market until now."""
 
 
+# How each host of an exchange is reached on the one port that plays them all; `{}` is host and port.
+HOSTS: dict[str, dict[str, str]] = {
+    "binance": {"ws": "ws://{}", "ws_cm": "ws://{}/dstream", "rest": "http://{}", "rest_cm": "http://{}"},
+}
+TWO_HOSTS = {"ws": "ws://{}", "rest": "http://{}"}
+
 EXCHANGES: dict[str, Callable[[Market, Clients, Faults, Truth], Exchange]] = {"bybit": Bybit}
+
+
+def urls(exchange: str, port: int) -> dict[str, str]:
+    """Return what a user sets to reach each host of an exchange that is played on a port of this machine."""
+    return {host: url.format(f"127.0.0.1:{port}") for host, url in HOSTS.get(exchange, TWO_HOSTS).items()}
