@@ -53,6 +53,8 @@ SHAPES = {
     OPEN_INTEREST: {"timestamp", "openInterest"},
     TICKERS: {"symbol", "markPrice"},
 }
+# Tickers carry open interest and funding too.
+STREAMS = {"allLiquidation": "liquidations", "liquidation": "liquidations", "tickers": "quotes", "publicTrade": "trades"}
 TOPIC = re.compile(rb'"topic"\s*:\s*"(\w{1,64})')
 
 Key = tuple[str, str]  # category and symbol: nobody promises that two categories never share one
@@ -80,6 +82,10 @@ class Bybit:
             channel = _channel(frame)
             seen = frame.payload[:200].decode(errors="replace")
             raise BadFrame(f"bybit {channel or 'frame'}: {error}; seen: {seen}", channel) from error
+
+    def stream_of(self, channel: str) -> str:
+        """Return what a topic carries, with or without its symbol."""
+        return STREAMS.get(channel.partition(".")[0], "")
 
     def disconnected(self, connection: str) -> None:
         """Forget the tickers that this connection kept up to date; a snapshot or REST brings them back."""

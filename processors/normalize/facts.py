@@ -66,6 +66,12 @@ class Normalizer(Protocol):
     def normalize(self, frame: Frame) -> Sequence[Fact]:
         """Return the facts of one frame, in order, or raise `BadFrame` and change nothing."""
 
+    def stream_of(self, channel: str) -> str:
+        """Return what a channel carries, as control frames or `BadFrame` name it; empty for an unknown one.
+
+        One of `liquidations`, `quotes`, `trades`, `open-interest`, `funding`: coverage is told for each.
+        """
+
     def disconnected(self, connection: str) -> None:
         """Forget what only this connection could have kept up to date."""
 

@@ -142,6 +142,9 @@ class Tiny:
         self.frames += 1
         return [msgspec.convert(fields, KINDS[name]) for name, fields in said]
 
+    def stream_of(self, channel: str) -> str:
+        return channel.partition(".")[0] if channel.startswith(("liquidations", "quotes", "trades")) else ""
+
     def disconnected(self, connection: str) -> None:
         self.disconnects.append(connection)
 

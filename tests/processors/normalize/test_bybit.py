@@ -504,3 +504,20 @@ def test_the_oldest_symbols_leave_when_there_are_too_many() -> None:
     bybit.normalize(instruments(BTCUSDT))
     values = {symbol: bybit.normalize(liquidated(a_print(symbol)))[0] for symbol in ("A0USDT", "A1USDT", "BTCUSDT")}
     assert [fact.notional_usd for fact in values.values() if isinstance(fact, Liquidation)] == [None, 16_000, 16_000]
+
+
+@pytest.mark.parametrize(
+    ("channel", "stream"),
+    [
+        ("allLiquidation.BTCUSDT", "liquidations"),
+        ("allLiquidation", "liquidations"),
+        ("liquidation.BTCUSDT", "liquidations"),
+        ("tickers.BTCUSDT", "quotes"),
+        ("publicTrade.BTC-24MAR23", "trades"),
+        ("orderbook.50.BTCUSDT", ""),
+        ("market/tickers", ""),
+        ("", ""),
+    ],
+)
+def test_a_channel_belongs_to_a_stream(channel: str, stream: str) -> None:
+    assert Bybit().stream_of(channel) == stream
