@@ -7,9 +7,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from . import security
 from .exits import BadConfiguration
 
 PREFIX = "LIQ_"
@@ -32,6 +33,7 @@ def _split(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]  # `BTC,ETH` in the environment, a list in TOML
+File = Annotated[FilePath | None, BeforeValidator(lambda value: value or None)]  # empty in the environment: none
 
 
 class SecretFileSource(PydanticBaseSettingsSource):
@@ -68,12 +70,25 @@ class Settings(BaseSettings):
         {}, description="hosts by exchange: LIQ_URLS__BYBIT__WS, LIQ_URLS__BYBIT__REST"
     )
     kafka_brokers: str = Field("127.0.0.1:9092", description="bootstrap servers, host:port, comma-separated")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="protocol of the brokers' listener"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how the user proves itself"
+    )
+    kafka_user: str = Field("", description="user of the brokers, with SASL")
+    kafka_password: SecretStr = Field(SecretStr(""), description="its password; from the environment or a file")
+    kafka_ca: File = Field(None, description="PEM of the authority behind the brokers; unset: the system's")
+    kafka_cert: File = Field(None, description="PEM of our own certificate, for mutual TLS")
+    kafka_key: File = Field(None, description="PEM of its key, unencrypted")
     kafka_replicas: int = Field(1, ge=1, description="replicas of each topic that `liq setup` creates")
     asset_partitions: int = Field(12, ge=1, description="partitions of each topic that is cut by asset")
     clickhouse_host: str = Field("127.0.0.1", description="host of ClickHouse's native protocol")
     clickhouse_port: int = Field(9000, ge=1, le=65535, description="port of ClickHouse's native protocol")
     clickhouse_user: str = Field("default", description="user that writes")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="its password; from the environment or a file")
+    clickhouse_tls: bool = Field(False, description="TLS to ClickHouse, whose port is 9440 then by custom")
+    clickhouse_ca: File = Field(None, description="PEM of the authority behind ClickHouse; unset: well-known ones")
     clickhouse_database: str = Field("", description="database; empty: liq_sim or liq_live, by market")
     instance: str = Field("0", description="stable name of this replica: static membership in consumer groups")
     health_file: Path | None = Field(None, description="touched while work goes on; a probe reads its age")
@@ -95,7 +110,13 @@ class Settings(BaseSettings):
     @property
     def kafka(self) -> dict[str, str]:
         """Return the librdkafka settings that every client of ours begins with."""
-        return {"bootstrap.servers": self.kafka_brokers}
+        return security.kafka_client(self)
+
+    @model_validator(mode="after")
+    def _is_secured_as_meant(self) -> Self:
+        if found := security.mistakes(self):
+            raise ValueError("; ".join(found))
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -133,6 +154,8 @@ def load(flags: Mapping[str, Any]) -> Settings:
 
 def _explain(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"])
+    if not name:  # of settings that belong together; the input would be all of them, with the secrets
+        return str(problem["msg"].removeprefix("Value error, "))
     if problem["type"] == "extra_forbidden":
         return f"there is no setting {name!r}{_suggest(name, list(Settings.model_fields))}"
     secret = "password" in name
@@ -168,8 +191,16 @@ def origins(flags: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def of_own_servers() -> dict[str, Any]:
+    """Return the settings for Kafka and ClickHouse of our own, whatever is set for servers elsewhere."""
+    kept = {"clickhouse_database"}
+    about = {name: field for name, field in Settings.model_fields.items() if name.startswith(("kafka_", "clickhouse_"))}
+    return {name: field.default for name, field in about.items() if name not in kept}
+
+
 def child_environment(settings: Settings, **overrides: object) -> dict[str, str]:
     """Return the environment of a service that this process starts: ours, with these settings on top."""
     own = {"market": settings.market, "data_dir": settings.data_dir, "asset_partitions": settings.asset_partitions}
     values = {**own, "log_level": settings.log_level, **overrides}
-    return {**os.environ, **{f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}}
+    texts = {name: "" if value is None else str(value) for name, value in values.items()}
+    return {**os.environ, **{f"{PREFIX}{name.upper()}": text for name, text in texts.items()}}
