@@ -54,7 +54,12 @@ SHAPES = {
     TICKERS: {"symbol", "markPrice"},
 }
 # Tickers carry open interest and funding too.
-STREAMS = {"allLiquidation": "liquidations", "liquidation": "liquidations", "tickers": "quotes", "publicTrade": "trades"}
+STREAMS = {
+    "allLiquidation": "liquidations",
+    "liquidation": "liquidations",
+    "tickers": "quotes",
+    "publicTrade": "trades",
+}
 TOPIC = re.compile(rb'"topic"\s*:\s*"(\w{1,64})')
 
 Key = tuple[str, str]  # category and symbol: nobody promises that two categories never share one
