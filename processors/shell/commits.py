@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
-from .connection import Client
+from .connection import Client, aiokafka_settings
 
 PASSING = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
 LIMIT_S = 10.0
@@ -23,11 +24,11 @@ Committed = dict[tuple[str, int], int]  # by full topic name and partition: the 
 
 def committed(client: Client, groups: Iterable[str]) -> dict[str, Committed]:
     """Return what each group has committed; nothing for one that never did."""
-    return asyncio.run(_committed(client["bootstrap.servers"], list(groups)))
+    return asyncio.run(_committed(aiokafka_settings(client), list(groups)))
 
 
-async def _committed(servers: str, groups: list[str]) -> dict[str, Committed]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+async def _committed(settings: dict[str, Any], groups: list[str]) -> dict[str, Committed]:
+    admin = AIOKafkaAdminClient(**settings)
     await admin.start()
     try:
         return {group: await _of(admin, group) for group in groups}

@@ -15,7 +15,7 @@ from schemas.topics import full_name
 
 from ..processor import Processor
 from . import app, drain, transport
-from .connection import Client, Unreachable, WrongTopics, check_topics
+from .connection import Client
 from .lanes import Lanes
 from .loading import Loader
 from .metrics import StageMetrics
@@ -25,7 +25,6 @@ from .tuning import Tuning
 from .warm_up import warm_up
 
 EXIT_WRONG = 1
-EXIT_UNREACHABLE = 4
 CHATTY = ("faust", "mode", "aiokafka", *(module.__name__ for module in (app, drain, transport)))  # pages a rebalance
 SOAKED = Tuning()
 log = logging.getLogger(__name__)
@@ -47,12 +46,12 @@ def run_worker(
 
     `inputs` and `outputs` are topics without prefix; so is `state.<name>`, which holds the snapshots. `client` holds
     librdkafka's settings. A stable `instance` per replica lets a restarted worker have its partitions back at once.
-    Exit codes: 0 after SIGTERM, 1 after a crash or with wrong topics, 4 when no broker answers. Logging stays as the
-    caller configured it; metrics are in the default registry of prometheus_client.
+    The caller has seen that all topics are there, inputs and state with equal numbers of partitions: for what is
+    missing Faust would wait in silence. Exit codes: 0 after SIGTERM, 1 after a crash. Logging stays as the caller
+    configured it; metrics are in the default registry of prometheus_client.
     """
     named = partial(full_name, prefix)
     read, write, state = {n: named(n) for n in inputs}, {n: named(n) for n in outputs}, named(f"state.{name}")
-    _check(client, list(read.values()), list(write.values()), state)
     outbox, store = Outbox(client, write), StateTopic(client, state)
     lanes = Lanes(Loader(make, read, partial(warm_up, client), tuning), outbox, store)
     made = app.create_app(
@@ -67,14 +66,3 @@ def run_worker(
     worker.spinner = None  # it would write to the terminal
     worker.execute_from_commandline()
     raise SystemExit(EXIT_WRONG)
-
-
-def _check(client: Client, inputs: list[str], outputs: list[str], state: str) -> None:
-    try:
-        check_topics(client, inputs, outputs, state)
-    except Unreachable as error:
-        log.error("%s", error)
-        raise SystemExit(EXIT_UNREACHABLE) from error
-    except WrongTopics as error:
-        log.error("%s", error)
-        raise SystemExit(EXIT_WRONG) from error

@@ -1,8 +1,6 @@
 """Whole workers on a real broker: killed, stopped, poisoned and wedged, and nothing is lost or made up."""
 
-import logging
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +10,8 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from embedded.kafka import Broker
-from processors.shell import connection, run_worker
-from schemas.topics import full_name
 
-from .digest import POISON, WEDGE, Digest
+from .digest import POISON, WEDGE
 from .stage import LIMIT_S, Stage, stage, until
 
 
@@ -109,30 +105,3 @@ def test_a_wedged_worker_lets_its_health_file_go_stale(one: Stage) -> None:
     one.produce(1, special=WEDGE)
     until(lambda: time.time() - file.stat().st_mtime > 2.5)
     assert one.workers[0].poll() is None
-
-
-def run(client: dict[str, str], prefix: str) -> None:
-    run_worker("digest", Digest, ["a"], ["out"], prefix=prefix, client=client)
-
-
-def test_missing_topics_end_the_worker_with_a_line_that_says_what_to_do(
-    broker: Broker, topic_prefix: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run({"bootstrap.servers": broker.bootstrap}, topic_prefix)
-    assert ended.value.code == 1
-    names = ", ".join(full_name(topic_prefix, name) for name in ("a", "out", "state.digest"))
-    message = f"topics are missing: {names}: run `liq setup`"
-    assert caplog.record_tuples == [("processors.shell.worker", logging.ERROR, message)]
-
-
-def test_a_broker_that_is_away_ends_the_worker_with_a_code_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(connection, "ANSWER_LIMIT_S", 0.5)
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))  # and nobody listens
-        with pytest.raises(SystemExit) as ended:
-            run({"bootstrap.servers": f"127.0.0.1:{bound.getsockname()[1]}"}, "away.")
-    assert ended.value.code == 4
-    assert "no Kafka broker answers" in caplog.text
