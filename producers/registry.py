@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .binance import BINANCE
 from .bybit import BYBIT
 from .exchange import Exchange
 from .okx import OKX
 
-EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in (BYBIT, OKX)}
+EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in (BINANCE, BYBIT, OKX)}
