@@ -104,11 +104,12 @@ def produce(context: click.Context, exchange: str, dry_run: bool) -> None:
     from producers.registry import EXCHANGES
     from producers.run import run as produce_run
 
+    from .access import TO_PRODUCE
     from .setup import verify_topics
 
     _known(exchange, EXCHANGES)
     if not dry_run:
-        verify_topics(loaded)
+        verify_topics(loaded, TO_PRODUCE)
     code = produce_run(
         exchange,
         urls=loaded.urls.get(exchange, {}),
@@ -130,10 +131,11 @@ def process(context: click.Context, stage: str) -> None:
     from processors.shell import run_worker
     from processors.stages import STAGES
 
+    from .access import to_process
     from .setup import verify_topics
 
     _known(stage, STAGES)
-    verify_topics(loaded)
+    verify_topics(loaded, to_process(STAGES[stage]))
     run_worker(
         stage,
         partial(STAGES[stage].make, asset_partitions=loaded.asset_partitions),
@@ -153,10 +155,11 @@ def sink(context: click.Context) -> None:
     loaded = _settings(context)
     from sinks.run import run as sink_run
 
+    from .access import TO_SINK
     from .clickhouse import address
     from .setup import verify_topics
 
-    verify_topics(loaded)
+    verify_topics(loaded, TO_SINK)
     code = sink_run(
         prefix=loaded.prefix,
         client=loaded.kafka,
@@ -236,10 +239,8 @@ def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
 def tail(context: click.Context, topic: str, lines: int, follow: bool) -> None:
     """Print the newest records of a TOPIC, decoded, as JSON lines."""
     loaded = _settings(context)
-    from .setup import admin
     from .tail import tail as tail_lines
 
-    admin(loaded)
     for text in tail_lines(loaded, topic, lines, follow):
         click.echo(text)
 
@@ -250,10 +251,8 @@ def tail(context: click.Context, topic: str, lines: int, follow: bool) -> None:
 def status(context: click.Context, as_json: bool) -> None:
     """Show how far each stage is and what lies in topics and tables."""
     loaded = _settings(context)
-    from .setup import admin
     from .status import collect, table
 
-    admin(loaded)
     found = collect(loaded)
     click.echo(orjson.dumps(found) if as_json else table(found))
 

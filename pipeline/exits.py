@@ -12,7 +12,7 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 EPILOG = (
-    "Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 Kafka or ClickHouse unreachable, "
+    "Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 Kafka or ClickHouse unreachable or refusing us, "
     "5 finished with dead letters or gaps, 130 and 143 ended by a signal."
 )
 
@@ -42,3 +42,7 @@ class Unreachable(Ended):
     """Kafka or ClickHouse does not answer."""
 
     code = UNREACHABLE
+
+
+class Refused(Unreachable):
+    """Kafka or ClickHouse answers, and does not know us or does not let us."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from schemas.topics import full_name
+from schemas.topics import READER, full_name
 
 from .exits import Ended
 from .settings import Settings
@@ -26,7 +26,7 @@ Offsets = dict[tuple[str, int], int]  # by full topic name and partition
 
 def consumer(settings: Settings) -> Consumer:
     """Return a consumer that belongs to no group and commits nothing."""
-    config = {"group.id": "liq-reader", "enable.auto.commit": False, "auto.offset.reset": "error", "log_level": 3}
+    config = {"group.id": READER, "enable.auto.commit": False, "auto.offset.reset": "error", "log_level": 3}
     return Consumer({**settings.kafka, **config, "fetch.queue.backoff.ms": 5})
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from schemas.topics import TOPICS, full_name
 
-from .exits import Ended, Unreachable
+from .access import TO_SET_UP, VERIFY, Needs, check_access
+from .exits import Ended, Refused, Unreachable
 from .settings import Settings
 
 REQUEST_LIMIT_S = 10.0
@@ -20,15 +22,32 @@ APPEAR_LIMIT_S = 20.0
 
 def admin(settings: Settings) -> AdminClient:
     """Return an admin client of a broker that answers."""
-    client = AdminClient({**settings.kafka, "log_level": 0})
+    said: list[KafkaError] = []
+    config: dict[str, Any] = {**settings.kafka, "log_level": 0, "error_cb": said.append}
+    client = AdminClient(config)
     try:
         client.list_topics(timeout=FIRST_ANSWER_LIMIT_S)
     except KafkaException as error:
-        raise Unreachable(
-            f"Kafka does not answer at {settings.kafka_brokers} ({error.args[0].str()}): "
-            "start it or set LIQ_KAFKA_BROKERS"
-        ) from error
+        client.poll(0)  # says why
+        raise _why_unreachable(settings, [*said, error.args[0]]) from error
     return client
+
+
+def _why_unreachable(settings: Settings, said: list[KafkaError]) -> Unreachable:
+    where, reasons = f"Kafka at {settings.kafka_brokers}", {error.code(): _reason(error) for error in said}
+    if reason := reasons.get(KafkaError._AUTHENTICATION):
+        return Refused(f"{where} refuses user {settings.kafka_user} ({reason}): compare user and password with its own")
+    if reason := reasons.get(KafkaError._SSL):
+        return Refused(f"{where} is not trusted ({reason}): set LIQ_KAFKA_CA to the authority of its certificate")
+    return Unreachable(
+        f"Kafka does not answer at {settings.kafka_brokers} ({said[-1].str()}): "
+        f"start it or set LIQ_KAFKA_BROKERS, and LIQ_KAFKA_SECURITY, which is {settings.kafka_security}"
+    )
+
+
+def _reason(error: KafkaError) -> str:
+    """Return what went wrong, without the broker before it and the state of the client behind."""
+    return error.str().partition("/bootstrap: ")[2].rpartition(" (after ")[0] or error.str()
 
 
 def create_topics(settings: Settings) -> list[str]:
@@ -61,30 +80,31 @@ def _wait_until_visible(client: AdminClient, names: list[str]) -> None:
         time.sleep(0.1)
 
 
-def verify_topics(settings: Settings) -> None:
-    """Raise unless each topic exists with the partitions and the policy that the code declares."""
+def verify_topics(settings: Settings, needs: Needs = TO_SET_UP) -> None:
+    """Raise unless the user may do what it needs to, and each topic has the partitions and the policy declared."""
     client = admin(settings)
+    check_access(client, settings, needs._replace(topics={name: may | VERIFY for name, may in needs.topics.items()}))
     found = client.list_topics(timeout=REQUEST_LIMIT_S).topics
     problems = []
-    for name, topic in TOPICS.items():
-        full, wanted = full_name(settings.prefix, name), topic.partitions(settings.asset_partitions)
+    for name in needs.topics:
+        full, wanted = full_name(settings.prefix, name), TOPICS[name].partitions(settings.asset_partitions)
         if full not in found:
             problems.append(f"{full} is missing")
         elif len(found[full].partitions) != wanted:
             problems.append(f"{full} has {len(found[full].partitions)} partitions, expected {wanted}")
-    problems = problems or _differing_policies(client, settings)
+    problems = problems or _differing_policies(client, settings, needs.topics)
     if problems:
         raise Ended(f"{'; '.join(problems)}: run `liq setup`, or set LIQ_MARKET and LIQ_ASSET_PARTITIONS as they were")
 
 
-def _differing_policies(client: AdminClient, settings: Settings) -> list[str]:
-    resources = [ConfigResource(ResourceType.TOPIC, full_name(settings.prefix, name)) for name in TOPICS]
+def _differing_policies(client: AdminClient, settings: Settings, names: Iterable[str]) -> list[str]:
+    resources = [ConfigResource(ResourceType.TOPIC, full_name(settings.prefix, name)) for name in names]
     answers = {
         resource.name: answer.result(REQUEST_LIMIT_S) for resource, answer in client.describe_configs(resources).items()
     }
     problems = []
-    for name, topic in TOPICS.items():
-        full = full_name(settings.prefix, name)
+    for name in names:
+        topic, full = TOPICS[name], full_name(settings.prefix, name)
         actual: Mapping[str, str] = {key: entry.value for key, entry in answers[full].items()}
         wanted = {key: topic.config()[key] for key in ("cleanup.policy", "message.timestamp.type")}
         problems += [

@@ -9,10 +9,12 @@ from processors.shell.commits import committed
 from processors.stages import STAGES
 from schemas.topics import TOPICS, full_name
 
+from .access import TO_WATCH, check_access
 from .clickhouse import rows
 from .exits import Unreachable
 from .reading import Offsets, bounds, consumer, partitions
 from .settings import Settings
+from .setup import admin
 
 SINK = "sink"
 LANDED = [name for name, topic in TOPICS.items() if topic.record is not None and name != "raw"]
@@ -51,6 +53,7 @@ def held(settings: Settings) -> dict[str, int]:
 
 def collect(settings: Settings) -> dict[str, Any]:
     """Return topics, lag by group and rows by table; rows None while ClickHouse is away."""
+    check_access(admin(settings), settings, TO_WATCH)
     return {"market": settings.market, "topics": held(settings), "lag": lag(settings), "rows": _rows(settings)}
 
 

@@ -9,10 +9,12 @@ from confluent_kafka import Consumer, Message
 from schemas.avro import decode_dict
 from schemas.topics import TOPICS, Topic, logical_name
 
+from .access import check_access, to_read
 from .exits import Ended
 from .jsonlines import line
 from .reading import Offsets, bounds, consumer, partitions, read, read_between
 from .settings import Settings
+from .setup import admin
 
 FIRST_LOOK = 200  # records read back in each partition; most records of a quiet topic are heartbeats
 WIDER = 10
@@ -21,6 +23,7 @@ WIDER = 10
 def tail(settings: Settings, name: str, count: int, follow: bool) -> Iterator[str]:
     """Yield the last `count` records in the order of their time, then, with `follow`, what comes."""
     topic = _topic(settings, name)
+    check_access(admin(settings), settings, to_read(topic.name))
     client = consumer(settings)
     try:
         firsts, nexts = bounds(settings, partitions(client, settings, [topic.name]))

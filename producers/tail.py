@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from uuid import uuid4
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -12,10 +11,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas.avro import decode
 from schemas.exchanges import RAW_PARTITION
 from schemas.raw import Control, RawBatch, SourceKind
-from schemas.topics import full_name
+from schemas.topics import READER, full_name
 
 from .kafka import KafkaFailed
 
+READING = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 3}
 ANSWER_S = 10.0
 WINDOW = 200  # records read at once; heartbeats are a second apart, batches some milliseconds
 
@@ -27,7 +27,7 @@ def proven_until(exchange: str, prefix: str, client: Mapping[str, str]) -> int:
     Raises `KafkaFailed` when Kafka does not answer or the topic does not exist.
     """
     topic, partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
-    consumer = Consumer({**client, "group.id": f"tail-{uuid4().hex}", "auto.offset.reset": "earliest", "log_level": 3})
+    consumer = Consumer({**client, "group.id": READER, **READING})
     try:
         return _proven_until(consumer, topic, partition)
     except KafkaException as error:

@@ -22,9 +22,10 @@ DAY_MS = 86_400_000
 VERSION = 1  # another cut or another meaning of a topic is a new version, beside the old one
 Cut = Literal["exchange", "asset"]
 HEARTBEAT_HEADER = "exchange"  # names the exchange in a record without a value: it lives, and its time is this
+READER = "liq-reader"  # the group of whoever reads in none: librdkafka wants a name, and a broker with ACLs to permit it
 
 
-class Topic(NamedTuple):
+class Topic(NamedTuple):NamedTuple):
     """One topic, without the prefix of its market."""
 
     name: str

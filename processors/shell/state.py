@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from schemas.topics import READER
+
 from ..processor import Output
 from .connection import LIBRARY_LOG, Client
 from .outbox import Outbox
@@ -23,7 +25,7 @@ READ_LIMIT_S = 15.0
 POLL_S = 0.2
 LOCAL = "state"
 READING = {
-    "group.id": "none",
+    "group.id": READER,
     "enable.auto.commit": False,
     "enable.partition.eof": True,
     "auto.offset.reset": "earliest",

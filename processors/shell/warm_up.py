@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from faust.types import TP
 
+from schemas.topics import READER
+
 from .connection import LIBRARY_LOG, Client
 
 CONTEXT_MS = 12 * 60_000  # producers repeat instruments and acknowledgements every 10 minutes
@@ -15,7 +17,7 @@ ANSWER_LIMIT_S = 5.0
 
 def warm_up(client: Client, commits: Mapping[TP, int]) -> dict[TP, int]:
     """Return where to read the inputs of one lane, so that the state is complete again at its `commits`. Blocks."""
-    settings = {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.wait.max.ms": 10}
+    settings = {"group.id": READER, "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.wait.max.ms": 10}
     consumer = Consumer({**client, **settings}, logger=LIBRARY_LOG)
     try:
         times_ms = [_time_before(consumer, tp, offset) for tp, offset in commits.items()]

@@ -1,0 +1,91 @@
+"""What each service does with Kafka, asked of the broker before it begins: a permission that lacks is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AclOperation, AdminClient
+
+from processors.stages import STAGES, Stage
+from schemas.topics import READER, TOPICS, full_name
+from sinks.tables import TABLES
+
+from .exits import Refused
+from .settings import Settings
+
+REQUEST_LIMIT_S = 10.0
+FORBIDDEN = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+DEAD_LETTERS = "dead-letters"
+
+Operations = frozenset[AclOperation]
+LOOK: Operations = frozenset({AclOperation.DESCRIBE})
+READ: Operations = frozenset({AclOperation.READ})
+WRITE: Operations = frozenset({AclOperation.WRITE})
+VERIFY = LOOK | {AclOperation.DESCRIBE_CONFIGS}
+
+
+class Needs(NamedTuple):
+    """Operations on topics and groups, both named without prefix; and whether it reads outside of any group, too."""
+
+    topics: Mapping[str, Operations]
+    groups: Mapping[str, Operations] = {}
+    reads_alone: bool = True
+
+
+TO_SET_UP = Needs(dict.fromkeys(TOPICS, LOOK), reads_alone=False)
+TO_PRODUCE = Needs({"raw": READ | WRITE})
+TO_SINK = Needs(
+    {**{table.topic: READ for table in TABLES.values()}, DEAD_LETTERS: READ | WRITE}, {"sink": READ}, reads_alone=False
+)
+TO_WATCH = Needs(dict.fromkeys(TOPICS, LOOK), dict.fromkeys([*STAGES, "sink"], LOOK))
+
+
+def to_process(stage: Stage) -> Needs:
+    """Return what the worker of a stage needs."""
+    topics = {**dict.fromkeys(stage.inputs, READ), **dict.fromkeys(stage.outputs, WRITE)}
+    return Needs({**topics, f"state.{stage.name}": READ | WRITE}, {stage.name: READ})
+
+
+def to_read(topic: str) -> Needs:
+    """Return what a look into a topic needs."""
+    return Needs({topic: READ})
+
+
+def check_access(client: AdminClient, settings: Settings, needs: Needs) -> None:
+    """Raise `Refused` for what the user may not do; a topic that is not there is no matter of permissions."""
+    topics = {full_name(settings.prefix, name): operations for name, operations in needs.topics.items()}
+    groups = {f"{settings.prefix}{name}": operations for name, operations in needs.groups.items()}
+    groups |= {READER: LOOK} if needs.reads_alone else {}
+    options = {"include_authorized_operations": True, "request_timeout": REQUEST_LIMIT_S}
+    lacking = [
+        *_lacking("topic", topics, client.describe_topics(TopicCollection([*topics]), **options)),
+        *_lacking("group", groups, client.describe_consumer_groups([*groups], **options) if groups else {}),
+    ]
+    if lacking:
+        who = f"user {settings.kafka_user}" if settings.kafka_user else "this client"
+        raise Refused(
+            f"Kafka at {settings.kafka_brokers} does not let {who} {', '.join(lacking)}: "
+            "grant what docs/how-to/security.md lists"
+        )
+
+
+def _lacking(kind: str, needed: Mapping[str, Operations], answers: Mapping[str, Future[Any]]) -> list[str]:
+    found = []
+    for name, operations in needed.items():
+        missing = sorted(operation.name for operation in operations - _allowed(answers[name]))
+        found += [f"{' and '.join(missing)} {kind} {name}"] if missing else []
+    return found
+
+
+def _allowed(answer: Future[Any]) -> Operations:
+    try:
+        return frozenset(answer.result().authorized_operations)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return frozenset(AclOperation)
+        if error.args[0].code() not in FORBIDDEN:
+            raise
+        return frozenset()
