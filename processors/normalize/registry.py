@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from processors.normalize import bybit
+from processors.normalize import bybit, okx
 from processors.normalize.facts import Normalizer
 
-NORMALIZERS: dict[str, type[Normalizer]] = {bybit.EXCHANGE: bybit.Bybit}
-REVISIONS: dict[str, int] = {bybit.EXCHANGE: bybit.REVISION}
+NORMALIZERS: dict[str, type[Normalizer]] = {bybit.EXCHANGE: bybit.Bybit, okx.EXCHANGE: okx.Okx}
+REVISIONS: dict[str, int] = {bybit.EXCHANGE: bybit.REVISION, okx.EXCHANGE: okx.REVISION}
