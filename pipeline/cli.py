@@ -156,10 +156,11 @@ def sink(context: click.Context) -> None:
     from sinks.run import run as sink_run
 
     from .access import TO_SINK
-    from .clickhouse import address
+    from .clickhouse import address, check_access
     from .setup import verify_topics
 
     verify_topics(loaded, TO_SINK)
+    check_access(loaded)
     code = sink_run(
         prefix=loaded.prefix,
         client=loaded.kafka,

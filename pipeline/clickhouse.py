@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sinks import migrate as migrations
 from sinks import queries
 from sinks.connection import AWAY, REFUSED, ClickHouse, connect
-from sinks.failures import in_one_line
+from sinks.failures import NOT_LET_IN, code_of, in_one_line, is_of_tls
 
-from .exits import Ended, Unreachable
+from .exits import Ended, Refused, Unreachable
 from .settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def address(settings: Settings) -> ClickHouse:
@@ -22,6 +25,8 @@ def address(settings: Settings) -> ClickHouse:
         database=settings.database,
         user=settings.clickhouse_user,
         password=settings.clickhouse_password.get_secret_value(),
+        tls=settings.clickhouse_tls,
+        ca=settings.clickhouse_ca,
     )
 
 
@@ -31,11 +36,32 @@ def reaching(settings: Settings) -> Iterator[ClickHouse]:
     where = address(settings)
     try:
         yield where
-    except AWAY as error:
-        hint = "start it or set LIQ_CLICKHOUSE_HOST and LIQ_CLICKHOUSE_PORT"
-        raise Unreachable(f"{where} does not answer ({in_one_line(error)}): {hint}") from error
-    except REFUSED as error:
-        raise Ended(f"{where}: {in_one_line(error)}") from error
+    except (*AWAY, REFUSED) as error:
+        raise _explained(where, error) from error
+
+
+def _explained(where: ClickHouse, error: Exception) -> Ended:
+    said = in_one_line(error)
+    if is_of_tls(error):
+        return Refused(f"{where} is not trusted ({said}): set LIQ_CLICKHOUSE_CA to the authority of its certificate")
+    if code_of(error) in NOT_LET_IN:
+        return Refused(f"{where} refuses user {where.user} ({said}): compare user, password and grants with its own")
+    if isinstance(error, REFUSED):
+        return Ended(f"{where}: {said}")
+    hint = "start it or set LIQ_CLICKHOUSE_HOST and LIQ_CLICKHOUSE_PORT"
+    tls = "on" if where.tls else "off"
+    return Unreachable(f"{where} does not answer ({said}): {hint}, and LIQ_CLICKHOUSE_TLS, which is {tls}")
+
+
+def check_access(settings: Settings) -> None:
+    """Raise `Refused` where ClickHouse does not let us in; one that is away may come back while the sink waits."""
+    try:
+        with reaching(settings) as where, connect(where) as client:
+            client.execute("SELECT 1")
+    except Refused:
+        raise
+    except Ended as error:
+        log.warning("%s", error)
 
 
 def migrate(settings: Settings) -> list[str]:

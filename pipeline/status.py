@@ -11,7 +11,7 @@ from schemas.topics import TOPICS, full_name
 
 from .access import TO_WATCH, check_access
 from .clickhouse import rows
-from .exits import Unreachable
+from .exits import Refused, Unreachable
 from .reading import Offsets, bounds, consumer, partitions
 from .settings import Settings
 from .setup import admin
@@ -60,6 +60,8 @@ def collect(settings: Settings) -> dict[str, Any]:
 def _rows(settings: Settings) -> dict[str, int] | None:
     try:
         return rows(settings)
+    except Refused:
+        raise
     except Unreachable:
         return None
 

@@ -63,6 +63,13 @@ BLAMING_A_ROW = {
     469: "VIOLATED_CONSTRAINT",
     691: "UNKNOWN_ELEMENT_OF_ENUM",
 }
+NOT_LET_IN = {
+    192: "UNKNOWN_USER",
+    193: "WRONG_PASSWORD",
+    194: "REQUIRED_PASSWORD",
+    497: "ACCESS_DENIED",
+    516: "AUTHENTICATION_FAILED",
+}
 
 
 def code_of(error: Exception) -> int:
@@ -78,6 +85,11 @@ def meaning_of(error: Exception) -> Meaning:
     if isinstance(error, lost_track) or code_of(error) in PASSING:
         return Meaning.PASSES
     return Meaning.FINAL
+
+
+def is_of_tls(error: Exception) -> bool:
+    """Say whether certificates or protocols did not fit; of that the driver hands on only the text."""
+    return "[SSL" in str(error)
 
 
 def in_one_line(error: Exception) -> str:

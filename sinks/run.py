@@ -39,7 +39,6 @@ def run(
     `client` are librdkafka settings, `group` is the consumer group, and `instance` names this replica for static
     membership. `health_file` appears with the first assignment and is touched while the work goes on.
     """
-    logging.getLogger("clickhouse_driver").setLevel(logging.ERROR)  # its stack trace for each attempt; ours is a line
     stop = stop or _stop_at_signals()
     topics = [full_name(prefix, table.topic) for table in TABLES.values()]
     inbox = Inbox(client, topics, group=group, instance=instance, stop=stop, health_file=health_file)
