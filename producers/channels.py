@@ -53,6 +53,19 @@ class Channels:
             self._open_ns[channel] = since_ns
         self.subscribed, self.acknowledged = set(), []
 
+    def heir(self) -> Channels:
+        """Return the channels of a connection that is to take over: the same ones wanted, none of them missed yet."""
+        following = Channels()
+        following.want(self.wanted, 0)
+        return following
+
+    def take_over(self, old: Channels, until_ns: int, acknowledged_ns: int) -> tuple[list[str], int]:
+        """Carry what `old` carried until `until_ns`; return what was missed before it was acknowledged here."""
+        old.lose(until_ns)
+        self._open_ns = {channel: old._open_ns.get(channel, 0) for channel in self.wanted}
+        opened = {channel: self._open_ns.pop(channel, 0) for channel in self.subscribed}
+        return _gap({channel: since_ns for channel, since_ns in opened.items() if since_ns < acknowledged_ns})
+
     def gap(self) -> tuple[list[str], int]:
         """Return the channels that miss frames now, and since when."""
         return _gap(self._open_ns)

@@ -14,6 +14,8 @@ from schemas.raw import Control
 
 from .connection import Connection
 from .exchange import Exchange, Feed, Poll
+from .pace import Pace
+from .polls import Polls
 from .raw import Frames, Sink
 from .rest import Rest, RestFailed
 from .shards import assign
@@ -39,6 +41,7 @@ class Collector:
         """`since_ns`: until when frames are stored already; 0 where there are none."""
         self._exchange, self._urls, self._majors = exchange, urls, frozenset(majors)
         self._frames, self._rest, self._since_ns, self._timing = frames, rest, since_ns, timing or Timing()
+        self._attempts = Pace(exchange.limits.connect_gap_s)
         self._connections: dict[str, list[Connection]] = {feed.name: [] for feed in exchange.feeds}
 
     async def run(self, sink: Sink, health_file: Path | None) -> None:
@@ -46,27 +49,27 @@ class Collector:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._frames.hand_over(self._exchange.hold_s))
             tasks.create_task(self._discover(tasks))
-            for poll in self._exchange.polls((), self._majors):
-                tasks.create_task(self._poll(poll))
             tasks.create_task(self._repeat_context())
             tasks.create_task(self._beat(sink, health_file))
 
     async def _discover(self, tasks: asyncio.TaskGroup) -> None:
+        polled = Polls(self._exchange.name, self._rest, tasks)
         while True:
             asked_ns = time.time_ns()
             try:
-                channels = await self._list()
+                channels, polls = await self._list()
             except (RestFailed, msgspec.MsgspecError) as error:
                 log.warning("%s: the listing failed, subscriptions stay as they are: %s", self._exchange.name, error)
                 await asyncio.sleep(self._timing.listing_retry_s)
                 continue
             for feed in self._exchange.feeds:
                 self._carry(feed, channels.get(feed.name, ()), tasks)
+            polled.keep(polls)
             self._since_ns = asked_ns  # what the next listing finds new was not there now
             await asyncio.sleep(self._exchange.listing_s)
 
-    async def _list(self) -> Mapping[str, Sequence[str]]:
-        """Return the channels by feed, from every page of every listing."""
+    async def _list(self) -> tuple[Mapping[str, Sequence[str]], Sequence[Poll]]:
+        """Return the channels by feed, and what to poll, from every page of every listing."""
         pages = []
         for first in self._exchange.listing:
             request = first
@@ -79,30 +82,19 @@ class Collector:
         channels = self._exchange.channels(pages, self._majors)
         if not any(channels.values()):
             raise RestFailed("it names no instrument")
-        return channels
+        return channels, self._exchange.polls(pages, self._majors)
 
     def _carry(self, feed: Feed, channels: Sequence[str], tasks: asyncio.TaskGroup) -> None:
         connections = self._connections[feed.name]
         shards = assign(channels, [connection.channels.wanted for connection in connections], self._exchange.limits)
         for number, shard in enumerate(shards):
             if number == len(connections):
-                url = self._urls[feed.host] + feed.path
-                connection = Connection(
-                    self._exchange, url, f"{self._frames.run_id}-{feed.name}-{number}", self._frames, self._timing
-                )
+                host, name = self._urls[feed.host], f"{self._frames.run_id}-{feed.name}-{number}"
+                connection = Connection(self._exchange, feed, host, name, self._frames, self._timing, self._attempts)
                 connections.append(connection)
                 tasks.create_task(connection.run())
             if shard != connections[number].channels.wanted or connections[number].channels.refused:
                 connections[number].want(shard, self._since_ns)
-
-    async def _poll(self, poll: Poll) -> None:
-        while True:
-            for request in poll.requests:
-                try:
-                    await self._rest.get(request)
-                except RestFailed as error:
-                    log.warning("%s: %s", self._exchange.name, error)
-            await asyncio.sleep(poll.every_s)
 
     async def _repeat_context(self) -> None:
         """Tell a replay that starts anywhere what is subscribed; listings and polls come often enough by themselves."""

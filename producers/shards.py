@@ -15,12 +15,14 @@ def assign(channels: Iterable[str], shards: Sequence[set[str]], limits: Limits) 
     carried = set[str]().union(*assigned)
     for channel in (channel for channel in wanted if channel not in carried):
         cost = len(channel) + limits.characters_per_channel
-        number = next(
-            (n for n, taken in enumerate(used) if taken + cost <= limits.characters_per_connection), len(used)
-        )
+        number = next((n for n in range(len(used)) if _fits(assigned[n], used[n] + cost, limits)), len(used))
         if number == len(used):
             assigned.append(set())
             used.append(0)
         assigned[number].add(channel)
         used[number] += cost
     return assigned
+
+
+def _fits(shard: set[str], characters: int, limits: Limits) -> bool:
+    return characters <= limits.characters_per_connection and len(shard) < limits.channels_per_connection

@@ -82,7 +82,7 @@ class Scripted:
     refused: set[str] = field(default_factory=set)  # channels without a handler
     repeated: set[str] = field(default_factory=set)  # channels that it says are subscribed already
     acknowledges: bool = True
-    talks: bool = False  # sends frames that say when they were made, on every socket, all the time
+    talks: bool = False  # sends frames of both busiest channels, on every socket, all the time
     pings: int = 0  # of the WebSocket protocol, all answered
     told: list[Told] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -105,6 +105,7 @@ class Scripted:
         while True:
             if self.talks:
                 await self.send(stamped(time.time_ns()))
+                await self.send(stamped(time.time_ns(), topic="publicTrade.BTCUSDT"))
             await asyncio.sleep(0.005)
 
     def cut(self) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from producers.bybit import BYBIT
 from producers.connection import Connection
-from producers.exchange import Exchange
+from producers.exchange import Exchange, Feed
+from producers.pace import Pace
 from producers.raw import Frames
 from producers.timing import Timing
 from schemas.raw import Control
@@ -20,6 +21,7 @@ from schemas.raw import Control
 from .scripted import QUICK, Kept, Scripted, quick, scripted, stamped, until
 
 START_NS = 1_000
+LINEAR = BYBIT.feeds[0]
 
 
 @dataclass
@@ -33,7 +35,12 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *channels: str, exchange: Exchange | None = None, timing: Timing = QUICK, since_ns: int = 0, **server_does: object
+    *channels: str,
+    exchange: Exchange | None = None,
+    feed: Feed = LINEAR,
+    timing: Timing = QUICK,
+    since_ns: int = 0,
+    **server_does: object,
 ) -> AsyncIterator[Running]:
     """Run a connection that wants these channels."""
     async with scripted() as server:
@@ -42,7 +49,7 @@ async def running(
         sink = Kept()
         frames = Frames("bybit", sink)
         chosen = exchange or quick()
-        connection = Connection(chosen, f"ws://{server.url}/v5/public/linear", "linear-0", frames, timing)
+        connection = Connection(chosen, feed, f"ws://{server.url}", "linear-0", frames, timing, Pace(0.0))
         connection.want(channels, since_ns)
         tasks = [asyncio.create_task(connection.run()), asyncio.create_task(frames.hand_over(0.001))]
         try:
@@ -235,7 +242,7 @@ async def test_an_open_gap_can_be_said_while_it_lasts() -> None:
 
 async def test_a_server_that_is_away_is_tried_again_and_again(caplog: pytest.LogCaptureFixture) -> None:
     sink = Kept()
-    connection = Connection(quick(), "ws://127.0.0.1:1/x", "linear-0", Frames("bybit", sink), QUICK)
+    connection = Connection(quick(), LINEAR, "ws://127.0.0.1:1", "linear-0", Frames("bybit", sink), QUICK, Pace(0.0))
     connection.want(["a"], 0)
     task = asyncio.create_task(connection.run())
     await until(lambda: len(caplog.messages) > 2)
