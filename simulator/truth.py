@@ -27,6 +27,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     sent_ns: int  # when its frame was handed to the sockets; 0: nobody was subscribed
     quantity_base: float  # coins of the asset
     notional_usd: float  # US dollars at `price`
+    withheld: bool = False  # the exchange's own sampling kept it back: nobody was ever to be told
 
 
 class Truth:
