@@ -67,11 +67,16 @@ async def serve(
 
 def _application(exchange: Exchange, faults: Faults) -> web.Application:
     @web.middleware
-    async def refuse(
+    async def disturb(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if faults.lasts("refuse") and request.path != FAULTS_PATH:
+        if request.path == FAULTS_PATH:
+            return await handler(request)
+        if faults.lasts("refuse"):
             raise web.HTTPForbidden(text="access too frequent")
+        status, left_s = faults.limit()
+        if status and "Upgrade" not in request.headers:
+            return web.Response(status=status, headers={"Retry-After": str(left_s)})
         return await handler(request)
 
     async def bring(request: web.Request) -> web.Response:
@@ -83,7 +88,7 @@ def _application(exchange: Exchange, faults: Faults) -> web.Application:
             raise web.HTTPConflict(text=str(error)) from error
         return web.Response(status=204)
 
-    application = web.Application(middlewares=[refuse])
+    application = web.Application(middlewares=[disturb])
     application.add_routes([*exchange.routes(), web.post(FAULTS_PATH, bring)])
     return application
 

@@ -59,6 +59,7 @@ class Clients:
         self._connected: set[Client] = set()
         self._listeners: dict[str, set[Client]] = {}
         self._last_frame: dict[str, bytes] = {}
+        self._muted: str | None = None  # the beginning of the topics of which nothing is sent
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -104,6 +105,11 @@ class Clients:
     def disturb(self, topic: str, frame: bytes) -> None:
         """Send a frame that is no example to all who listen."""
         for client in self._listeners[topic]:
+            self.tell(client, topic, frame)
+
+    def tell(self, client: Client, topic: str, frame: bytes) -> None:
+        """Send a frame of a topic to one client."""
+        if self._muted is None or not topic.startswith(self._muted):
             client.send(frame)
 
     def last_frames(self, channel: str) -> dict[str, bytes]:
@@ -118,6 +124,14 @@ class Clients:
     def release(self) -> None:
         """Send again."""
         self._flowing.set()
+
+    def mute(self, channel: str) -> None:
+        """Lose whatever is to be sent on topics that start with `channel`, until `unmute`."""
+        self._muted = channel
+
+    def unmute(self) -> None:
+        """Lose nothing any more."""
+        self._muted = None
 
     def abort(self) -> None:
         """Cut all connections without a close frame."""

@@ -96,7 +96,7 @@ class Bybit:
         for topic in asked.args:
             family, _, symbol = topic.partition(".")
             if family == "tickers":
-                client.send(self._feed.snapshot(symbols[symbol]))
+                self._clients.tell(client, topic, self._feed.snapshot(symbols[symbol]))
 
     def _answering(
         self, result_of: Callable[[Mapping[str, str]], dict[str, Any]]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -72,6 +74,29 @@ async def test_a_stall_ends_by_itself() -> None:
     async with serve("bybit") as served, socket(served) as client:
         await fault(served, fault="stall", seconds=0.05)
         assert (await client.ask("ping"))[-1]["ret_msg"] == "pong"
+
+
+async def test_mute_loses_what_would_be_sent_on_its_topics_and_leaves_the_rest_alone() -> None:
+    async with serve("bybit", rate=500) as served, socket(served) as client:
+        await client.ask("subscribe", "tickers.BTCUSDT")
+        assert await fault(served, fault="mute", channel="tickers", seconds=600) == DONE
+        await client.ask("ping")
+        muted_ms = time.time_ns() // 1_000_000
+        await client.send({"op": "subscribe", "req_id": "r", "args": ["tickers.ETHUSDT", "publicTrade.BTCUSDT"]})
+        meanwhile = await client.until(lambda message: message.get("ts", 0) > muted_ms + 500)
+        await fault(served, fault="mute", seconds=0)
+        again = (await client.until(lambda message: message.get("topic") == "tickers.BTCUSDT"))[-1]
+
+    assert {message.get("topic", message.get("op")) for message in meanwhile} == {"subscribe", "publicTrade.BTCUSDT"}
+    assert again["ts"] > muted_ms + 500
+
+
+async def test_a_mute_of_everything_acknowledges_and_answers_pings_and_ends_by_itself() -> None:
+    async with serve("bybit", rate=500) as served, socket(served) as client:
+        await fault(served, fault="mute", seconds=0.3)
+        heard = [*await client.ask("subscribe", "tickers.BTCUSDT"), *await client.ask("ping")]
+        assert [message["op"] for message in heard] == ["subscribe", "ping"]
+        assert (await client.message())["topic"] == "tickers.BTCUSDT"
 
 
 async def test_late_liquidations_keep_their_old_times() -> None:
@@ -160,6 +185,17 @@ async def test_limit_answers_too_many_visits_over_rest_and_leaves_sockets_alone(
 
     assert (answered["retCode"], answered["retMsg"], answered["result"]) == (10006, "Too many visits!", {})
     assert pong["success"]
+
+
+@pytest.mark.parametrize("status", [418, 429])
+async def test_limit_can_be_a_status_with_the_seconds_until_it_ends(status: int) -> None:
+    async with serve("bybit") as served, socket(served) as client:
+        assert await fault(served, fault="limit", seconds=600, status=status) == DONE
+        async with aiohttp.ClientSession(served.urls["rest"]) as session, session.get("/v5/market/time") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (status, "600")
+        assert (await client.ask("ping"))[-1]["success"]
+        await fault(served, fault="limit", seconds=0)
+        assert (await rest(served, "/v5/market/time"))["retCode"] == 0
 
 
 @pytest.mark.parametrize(
