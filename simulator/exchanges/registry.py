@@ -9,6 +9,7 @@ from aiohttp import web
 
 from simulator.events import Event
 from simulator.exchanges.bybit import Bybit
+from simulator.exchanges.okx import Okx
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Clients
@@ -31,7 +32,7 @@ HOSTS: dict[str, dict[str, str]] = {
 }
 TWO_HOSTS = {"ws": "ws://{}", "rest": "http://{}"}
 
-EXCHANGES: dict[str, Callable[[Market, Clients, Faults, Truth], Exchange]] = {"bybit": Bybit}
+EXCHANGES: dict[str, Callable[[Market, Clients, Faults, Truth], Exchange]] = {"bybit": Bybit, "okx": Okx}
 
 
 def urls(exchange: str, port: int) -> dict[str, str]:

@@ -1,0 +1,138 @@
+"""OKX's liquidation orders: a part of what happens, in batches, not in order, and the last ones again for newcomers.
+
+The exchange says no more than that the channel does not show all. Here it shows at most two of a contract within one
+second, and withholds the others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from schemas.records import Position
+from simulator.contracts import Contract
+from simulator.events import Liquidation
+from simulator.exchanges.okx_print import Listed, Row
+from simulator.sockets import Client, Clients
+from simulator.truth import Known, Truth
+
+CHANNEL = "liquidation-orders"
+TYPES = ("SWAP", "FUTURES", "MARGIN", "OPTION")
+SHOWN_A_SECOND = 2  # of one contract
+BATCH_MS = 250
+SLOW_EVERY, NET_EVERY = 4, 3  # so many share a slower source; so many positions are in net mode
+KEPT = 100  # of a type, for REST; their last are told to newcomers
+REPLAYED = 10
+SIDES = {Position.LONG: "sell", Position.SHORT: "buy"}  # of the order that closes the position
+
+
+class Liquidations:
+    """Samples liquidations, tells them in batches, and remembers the last."""
+
+    def __init__(self, listed: Mapping[Contract, Listed], clients: Clients, truth: Truth) -> None:
+        self._listed, self._clients, self._truth = listed, clients, truth
+        self._shown: dict[Contract, tuple[int, int]] = {}  # the newest second of a contract, and how many it showed
+        self._waiting: list[tuple[int, Liquidation]] = []  # with the number of the batch they are due in
+        self._told: dict[str, deque[Known]] = {category: deque(maxlen=KEPT) for category in TYPES}
+
+    def take(self, event: Liquidation, now_ms: int) -> None:
+        """Let a liquidation wait for its batch, or withhold it."""
+        second = event.event_ms // 1_000
+        newest, count = self._shown.get(event.contract, (0, 0))
+        count = count + 1 if newest == second else 1
+        self._shown[event.contract] = second, count
+        if count > SHOWN_A_SECOND:
+            self._truth.write([self._known(event, 0, withheld=True)])
+            return
+        batch = now_ms // BATCH_MS + (2 if event.event_ms % SLOW_EVERY == 0 else 1)
+        self._waiting.append((batch, event))
+
+    def tell(self, now_ms: int) -> None:
+        """Send the batches that are due, one frame for each type."""
+        batch = now_ms // BATCH_MS
+        due = [event for number, event in self._waiting if number <= batch]
+        self._waiting = [(number, event) for number, event in self._waiting if number > batch]
+        for category in ("SWAP", "FUTURES"):
+            self._tell(category, [event for event in due if self._listed[event.contract].category == category])
+
+    def replay(self, client: Client, category: str) -> None:
+        """Tell a newcomer the last ones of a type."""
+        last = list(self._told[category])[-REPLAYED:]
+        if last:
+            client.send(_frame(category, last))
+
+    def history(self, category: str, family: str) -> list[Row]:
+        """Return the last ones of a family as REST prints them, newest first."""
+        kept = [known for known in self._told[category] if _family(known) == family]
+        return [{**row, "totalLoss": "0"} for row in _rows(reversed(kept))]
+
+    def _tell(self, category: str, events: list[Liquidation]) -> None:
+        topic = f"{CHANNEL}:{category}"
+        sent_ns = time.time_ns() if self._clients.listens(topic) else 0
+        known = [self._known(event, sent_ns) for event in events]
+        self._truth.write(known)  # first: who is killed now has sent nothing that the file does not know
+        self._told[category].extend(known)
+        if known and sent_ns:
+            self._clients.publish(topic, _frame(category, known))
+
+    def _known(self, event: Liquidation, sent_ns: int, *, withheld: bool = False) -> Known:
+        """Return what is true of a liquidation as it is printed."""
+        this = self._listed[event.contract]
+        price, quantity = this.price(event.price), this.quantity(event.quantity_base, event.price)
+        coins, usd = this.worth(quantity, price)
+        return Known(
+            exchange="okx",
+            category=this.category,
+            symbol=this.symbol,
+            asset=event.contract.asset,
+            position=event.position,
+            price=price,
+            quantity=quantity,
+            event_ms=event.event_ms,
+            sent_ns=sent_ns,
+            quantity_base=coins,
+            notional_usd=usd,
+            withheld=withheld,
+        )
+
+
+def printed(known: Known) -> Row:
+    """Print one liquidation: `side` is that of the order, `posSide` that of the position, or `net`."""
+    return {
+        "bkLoss": "0",
+        "bkPx": known.price,
+        "ccy": "",
+        "posSide": "net" if known.event_ms % NET_EVERY == 0 else known.position.lower(),
+        "side": SIDES[known.position],
+        "sz": known.quantity,
+        "ts": str(known.event_ms),
+    }
+
+
+def _frame(category: str, known: Iterable[Known]) -> bytes:
+    return orjson.dumps({"arg": {"channel": CHANNEL, "instType": category}, "data": _rows(known)})
+
+
+def _rows(known: Iterable[Known]) -> list[Row]:
+    """Return one row for each contract, with a detail for each liquidation."""
+    details: dict[str, tuple[Known, list[dict[str, Any]]]] = {}
+    for one in known:
+        details.setdefault(one.symbol, (one, []))[1].append(printed(one))
+    return [
+        {
+            "details": rows,
+            "instFamily": _family(one),
+            "instId": one.symbol,
+            "instType": one.category,
+            "uly": _family(one),
+        }
+        for one, rows in details.values()
+    ]
+
+
+def _family(known: Known) -> str:
+    return known.symbol.rpartition("-")[0]
