@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
@@ -17,10 +18,18 @@ from .exits import Refused
 from .settings import Settings
 
 REQUEST_LIMIT_S = 10.0
+ASKING: Mapping[str, Any] = {"include_authorized_operations": True, "request_timeout": REQUEST_LIMIT_S}
 FORBIDDEN = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+PASSING = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
+PAUSE_S = 0.1
 DEAD_LETTERS = "dead-letters"
 
 Operations = frozenset[AclOperation]
+Ask = Callable[[str], Future[Any]]  # for the description of a topic or a group
 LOOK: Operations = frozenset({AclOperation.DESCRIBE})
 READ: Operations = frozenset({AclOperation.READ})
 WRITE: Operations = frozenset({AclOperation.WRITE})
@@ -56,15 +65,17 @@ def to_read(topic: str) -> Needs:
 
 def check_access(client: AdminClient, settings: Settings, needs: Needs) -> None:
     """Raise `Refused` for what the user may not do; a topic that is not there is no matter of permissions."""
+
+    def topic(name: str) -> Future[Any]:
+        return client.describe_topics(TopicCollection([name]), **ASKING)[name]
+
+    def group(name: str) -> Future[Any]:
+        return client.describe_consumer_groups([name], **ASKING)[name]
+
     topics = {full_name(settings.prefix, name): operations for name, operations in needs.topics.items()}
     groups = {f"{settings.prefix}{name}": operations for name, operations in needs.groups.items()}
     groups |= {READER: LOOK} if needs.reads_alone else {}
-    options = {"include_authorized_operations": True, "request_timeout": REQUEST_LIMIT_S}
-    lacking = [
-        *_lacking("topic", topics, client.describe_topics(TopicCollection([*topics]), **options)),
-        *_lacking("group", groups, client.describe_consumer_groups([*groups], **options) if groups else {}),
-    ]
-    if lacking:
+    if lacking := [*_lacking("topic", topics, topic), *_lacking("group", groups, group)]:
         who = f"user {settings.kafka_user}" if settings.kafka_user else "this client"
         raise Refused(
             f"Kafka at {settings.kafka_brokers} does not let {who} {', '.join(lacking)}: "
@@ -72,20 +83,24 @@ def check_access(client: AdminClient, settings: Settings, needs: Needs) -> None:
         )
 
 
-def _lacking(kind: str, needed: Mapping[str, Operations], answers: Mapping[str, Future[Any]]) -> list[str]:
-    found = []
+def _lacking(kind: str, needed: Mapping[str, Operations], ask: Ask) -> Iterator[str]:
     for name, operations in needed.items():
-        missing = sorted(operation.name for operation in operations - _allowed(answers[name]))
-        found += [f"{' and '.join(missing)} {kind} {name}"] if missing else []
-    return found
+        if missing := sorted(operation.name for operation in operations - _allowed(ask, name)):
+            yield f"{' and '.join(missing)} {kind} {name}"
 
 
-def _allowed(answer: Future[Any]) -> Operations:
-    try:
-        return frozenset(answer.result().authorized_operations)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            return frozenset(AclOperation)
-        if error.args[0].code() not in FORBIDDEN:
-            raise
-        return frozenset()
+def _allowed(ask: Ask, name: str) -> Operations:
+    """Return what the broker lets us do; ask again where it has just started."""
+    deadline = time.monotonic() + REQUEST_LIMIT_S
+    while True:
+        try:
+            return frozenset(ask(name).result().authorized_operations)
+        except KafkaException as error:
+            code = error.args[0].code()
+            if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return frozenset(AclOperation)
+            if code in FORBIDDEN:
+                return frozenset()
+            if code not in PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_S)
