@@ -1,0 +1,219 @@
+"""Binance futures, USD-M and COIN-M: frames in, facts out. Evidence: tests/fixtures/binance/SOURCES.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from processors.normalize import binance_wire as wire
+from processors.normalize.binance_channels import channel_of, path_of, stream_of
+from processors.normalize.binance_contracts import (
+    COIN_MARGINED,
+    EXCHANGE,
+    category_of,
+    contract_of,
+    guessed,
+    instrument_of,
+)
+from processors.normalize.binance_facts import (
+    REVISION,
+    UNKNOWN,
+    Standing,
+    following,
+    is_executed,
+    last_price,
+    liquidation,
+    standing_facts,
+    trade,
+)
+from processors.normalize.bounded import keep
+from processors.normalize.contracts import Contract, Instruments
+from processors.normalize.facts import BadFrame, Fact, Frame
+from processors.normalize.measures import Seen, funding, open_interest
+from processors.normalize.printed import happened, ordinals
+from schemas.raw import SourceKind
+from schemas.records import Channel, FundingKind
+
+__all__ = ["EXCHANGE", "REVISION", "Binance"]
+
+USUAL_HOURS = 8.0  # between two payments of funding, for symbols that `fundingInfo` does not list
+
+Key = tuple[str, str]  # category and symbol
+Kind = TypeVar("Kind")
+
+
+class Binance:
+    """What Binance's frames mean."""
+
+    def __init__(self) -> None:
+        self._instruments = Instruments(contract_of)
+        self._standings: dict[Key, Standing] = {}
+        self._adjusted_hours: dict[str, dict[str, float]] = {}  # by category, once it is known, and symbol
+
+    def normalize(self, frame: Frame) -> Sequence[Fact]:
+        """Return the facts of one frame, in order, or raise `BadFrame` and change nothing."""
+        try:
+            return self._answered(frame) if frame.kind is SourceKind.REST else self._said(frame)
+        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            channel = channel_of(frame)
+            seen = frame.payload[:200].decode(errors="replace")
+            raise BadFrame(f"binance {channel or 'frame'}: {error}; seen: {seen}", channel) from error
+
+    def stream_of(self, channel: str) -> str:
+        """Return what a channel carries, `!forceOrder@arr` or `forceOrder`, or an endpoint."""
+        return stream_of(channel)
+
+    def disconnected(self, connection: str) -> None:
+        """Forget nothing: every frame is complete, and what it tells is replaced by a newer one of any connection."""
+
+    def state(self) -> object:
+        """Return instruments, standings and intervals as plain values."""
+        return {
+            "instruments": self._instruments.state(),
+            "standings": [[*key, *msgspec.structs.astuple(now)] for key, now in self._standings.items()],
+            "adjusted_hours": {category: dict(hours) for category, hours in self._adjusted_hours.items()},
+        }
+
+    def load(self, state: object) -> None:
+        """Continue from `state()`."""
+        kept: dict[str, Any] = msgspec.convert(state, dict[str, Any])
+        self._instruments.load(kept["instruments"])
+        self._standings = {(category, symbol): Standing(*rest) for category, symbol, *rest in kept["standings"]}
+        self._adjusted_hours = msgspec.convert(kept["adjusted_hours"], dict[str, dict[str, float]])
+
+    def _said(self, frame: Frame) -> Sequence[Fact]:
+        """Data comes wrapped with the name of its stream, or alone."""
+        if frame.payload.startswith(b"["):
+            return self._pushed(wire.EVENTS.decode(frame.payload), frame)
+        message = wire.MESSAGE.decode(frame.payload)
+        if message.stream:
+            return self._pushed(wire.EVENTS.decode(message.data), frame)
+        if message.e:
+            return self._pushed(wire.EVENTS.decode(frame.payload), frame)
+        if message.id is message.error is message.code is UNSET:
+            raise ValueError("expected a stream, an event or a reply")
+        return ()  # a refused subscription too: the producer reads it and tries again
+
+    def _pushed(self, data: wire.Event | list[wire.Event], frame: Frame) -> Sequence[Fact]:
+        events = data if isinstance(data, list) else [data]
+        match events:
+            case [wire.ForceOrder(), *_]:
+                return self._liquidations(_only(wire.ForceOrder, events), frame)
+            case [wire.MarkPrice(), *_]:
+                return self._marked(_only(wire.MarkPrice, events), Channel.STREAM, frame)
+            case [wire.AggTrade(), *_]:
+                trades = _only(wire.AggTrade, events)
+                return [trade(item, self._contract(item.s, item.st), frame.received_ms) for item in trades]
+            case [wire.MiniTicker(), *_]:
+                tickers = _only(wire.MiniTicker, events)
+                quotes = [last_price(item, self._contract(item.s, item.st), frame.received_ms) for item in tickers]
+                return [quote for quote in quotes if quote]
+        return ()
+
+    def _liquidations(self, events: list[wire.ForceOrder], frame: Frame) -> list[Fact]:
+        """Identical orders within one frame are separate liquidations; so far each frame has one."""
+        numbers = ordinals((event.o.s, event.o.S, event.o.T, event.o.z, event.o.ap) for event in events)
+        return [
+            liquidation(event.o, ordinal, self._contract(event.o.s, _book(event)), frame)
+            for event, ordinal in zip(events, numbers, strict=True)
+            if is_executed(event.o)
+        ]
+
+    def _marked(
+        self, rows: Sequence[wire.MarkPrice | wire.PremiumIndex], channel: Channel, frame: Frame
+    ) -> Sequence[Fact]:
+        """Rows are complete: each replaces what was known, unless that is newer."""
+        facts: list[Fact] = []
+        newer: dict[Key, Standing] = {}
+        for row in rows:
+            seen = Seen(happened(row.E, frame.received_ms), frame.received_ms, channel)
+            contract = self._contract(row.s, row.st)
+            key = contract.category, contract.symbol
+            was = newer.get(key) or self._standings.get(key, UNKNOWN)
+            if was.event_ms <= row.E:
+                newer[key] = now = following(was, row)
+                facts += standing_facts(row, now.interval_hours or self._listed_hours(*key), contract, seen)
+        for key, now in newer.items():
+            keep(self._standings, key, now)
+        return facts
+
+    def _answered(self, frame: Frame) -> Sequence[Fact]:
+        path = path_of(frame.url)
+        match path.rpartition("/")[2]:
+            case "exchangeInfo":
+                return self._new_instruments(wire.EXCHANGE_INFO.decode(frame.payload), frame)
+            case "openInterest":
+                return self._open_interest(wire.OPEN_INTEREST.decode(frame.payload), frame)
+            case "premiumIndex":
+                rows = wire.PREMIUM_INDEX.decode(frame.payload)
+                return self._marked(rows if isinstance(rows, list) else [rows], Channel.REST, frame)
+            case "fundingInfo":
+                adjusted = wire.FUNDING_INFO.decode(frame.payload)
+                category = "cm" if path.startswith("/dapi/") else "um"
+                self._adjusted_hours[category] = {row.symbol: row.fundingIntervalHours for row in adjusted}
+                return ()
+            case "fundingRate":
+                return self._past_funding(wire.FUNDING_RATE.decode(frame.payload), frame)
+        raise ValueError(
+            f"path is {path!r}, expected exchangeInfo, openInterest, premiumIndex, fundingInfo or fundingRate"
+        )
+
+    def _new_instruments(self, info: wire.ExchangeInfo, frame: Frame) -> Sequence[Fact]:
+        received_ms = frame.received_ms
+        event_ms = received_ms if info.serverTime is UNSET else happened(info.serverTime, received_ms)
+        return self._instruments.learn(
+            [
+                instrument_of(row, self._listed_hours(category_of(row), row.symbol), event_ms, received_ms)
+                for row in info.symbols
+            ]
+        )
+
+    def _open_interest(self, row: wire.OpenInterest, frame: Frame) -> Sequence[Fact]:
+        """The answer shows no price: the newest mark price values it."""
+        contract = self._contract(row.symbol)
+        mark = self._standings.get((contract.category, contract.symbol), UNKNOWN).mark
+        seen = Seen(happened(row.time, frame.received_ms), frame.received_ms, Channel.REST)
+        return [open_interest(row.openInterest, mark, contract, seen)]
+
+    def _past_funding(self, rows: list[wire.FundingRate], frame: Frame) -> Sequence[Fact]:
+        """Oldest first; the answer has no interval, so it is the one that the symbol has now."""
+        facts: list[Fact] = []
+        for row in rows:
+            if row.rateType == "Regular":
+                contract = self._contract(row.symbol)
+                seen = Seen(happened(row.fundingTime, frame.received_ms), frame.received_ms, Channel.REST)
+                hours = self._hours(contract)
+                facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
+        return facts
+
+    def _contract(self, symbol: str, book: wire.Book = UNSET) -> Contract:
+        """Return the contract of a symbol, which is never one of both markets. Of `st` only COIN-M is proof."""
+        known = self._instruments.contract
+        contract = known("cm", symbol) or known("um", symbol) or guessed(symbol, book)
+        if book == COIN_MARGINED and contract.category != "cm":
+            raise ValueError(f"st is {book} for {symbol!r}, which is listed as USD-M: expected 1")
+        return contract
+
+    def _hours(self, contract: Contract) -> float | None:
+        key = contract.category, contract.symbol
+        return self._standings.get(key, UNKNOWN).interval_hours or self._listed_hours(*key)
+
+    def _listed_hours(self, category: str, symbol: str) -> float | None:
+        """Return the interval that `fundingInfo` proves, also by its silence; None before its first answer."""
+        adjusted = self._adjusted_hours.get(category)
+        return None if adjusted is None else adjusted.get(symbol, USUAL_HOURS)
+
+
+def _book(event: wire.ForceOrder) -> wire.Book:
+    return event.st if event.o.st is UNSET else event.o.st
+
+
+def _only(kind: type[Kind], events: Sequence[wire.Event]) -> list[Kind]:
+    """Return the events, all of one kind, or raise ValueError."""
+    only: list[Kind] = [event for event in events if isinstance(event, kind)]
+    if len(only) < len(events):
+        raise ValueError(f"events of several kinds in one frame, expected {kind.__name__} alone")
+    return only
