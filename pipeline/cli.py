@@ -116,6 +116,8 @@ def produce(context: click.Context, exchange: str, dry_run: bool) -> None:
         majors=loaded.majors,
         prefix=loaded.prefix,
         client=loaded.kafka,
+        spool_dir=loaded.spool(exchange),
+        spool_mib=loaded.spool_mib,
         health_file=loaded.health_file,
         dry_run=dry_run,
     )

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     clickhouse_tls: bool = Field(False, description="TLS to ClickHouse, whose port is 9440 then by custom")
     clickhouse_ca: File = Field(None, description="PEM of the authority behind ClickHouse; unset: well-known ones")
     clickhouse_database: str = Field("", description="database; empty: liq_sim or liq_live, by market")
+    spool_dir: Path | None = Field(None, description="where producers keep frames while Kafka is away; unset: data_dir")
+    spool_mib: int = Field(1024, ge=32, description="MiB that each producer may keep there")
     instance: str = Field("0", description="stable name of this replica: static membership in consumer groups")
     health_file: Path | None = Field(None, description="touched while work goes on; a probe reads its age")
     metrics_port: int | None = Field(None, ge=0, le=65535, description="Prometheus metrics on 127.0.0.1; unset: none")
@@ -106,6 +108,10 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """Return the ClickHouse database."""
         return self.clickhouse_database or f"liq_{self.market}"
+
+    def spool(self, exchange: str) -> Path:
+        """Return the directory of one producer's spool: of its market, its exchange and its instance alone."""
+        return (self.spool_dir or self.data_dir) / self.market / "spool" / f"{exchange}-{self.instance}"
 
     @property
     def kafka(self) -> dict[str, str]:

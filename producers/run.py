@@ -7,9 +7,13 @@ import logging
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
+
+from schemas.avro import decode
+from schemas.raw import RawBatch
 
 from .collector import Collector
 from .dry_run import Lines
@@ -18,7 +22,8 @@ from .kafka import KafkaFailed, RawTopic
 from .raw import Frames, Sink
 from .registry import EXCHANGES
 from .rest import Rest
-from .tail import proven_until
+from .spool import Spool, SpoolUnusable
+from .tail import last_stored, proven_until
 
 log = logging.getLogger(__name__)
 
@@ -33,24 +38,30 @@ def run(
     majors: Sequence[str],
     prefix: str,
     client: Mapping[str, str],
+    spool_dir: Path,
+    spool_mib: int,
     health_file: Path | None = None,
     dry_run: bool = False,
 ) -> int:
     """Collect one exchange until SIGTERM or SIGINT; return the exit code. For the main thread of a process.
 
     `urls` override the exchange's hosts by name (`ws`, `rest`); `majors` are the assets whose trades are read too;
-    `client` are librdkafka's settings. `health_file` appears once everything is subscribed and is touched every second
-    while Kafka acknowledges heartbeats. With `dry_run` frames are printed and Kafka is not used.
+    `client` are librdkafka's settings. `spool_dir`, of this producer alone, keeps up to `spool_mib` MiB while Kafka is
+    away. `health_file` appears once everything is subscribed and is touched every second while heartbeats are safe, in
+    Kafka or in the spool. With `dry_run` frames are printed, and neither Kafka nor the spool is used.
     """
     if error := _mistake(exchange, urls):
         log.error("%s", error)
         return 2
     chosen = EXCHANGES[exchange]
     try:
-        since_ns = 0 if dry_run else proven_until(exchange, prefix, client)
-        sink: Sink = Lines(sys.stdout) if dry_run else RawTopic(exchange, prefix, client)
-        return asyncio.run(_collect(chosen, urls, majors, sink, since_ns, health_file))
-    except KafkaFailed as error:
+        if dry_run:
+            return asyncio.run(_collect(chosen, urls, majors, Lines(sys.stdout), 0, health_file))
+        with Spool(spool_dir, spool_mib << 20) as spool:
+            since_ns = resume(exchange, prefix, client, spool)
+            with closing(RawTopic(exchange, prefix, client, spool)) as topic:
+                return asyncio.run(_collect(chosen, urls, majors, topic, since_ns, health_file))
+    except (KafkaFailed, SpoolUnusable) as error:
         log.error("%s", error)
         return 1
 
@@ -64,6 +75,15 @@ def _mistake(exchange: str, urls: Mapping[str, str]) -> str:
         if not url.startswith(SCHEMES):
             return f"{exchange}: the host {name} is {url!r}, expected it to start with one of: {', '.join(SCHEMES)}"
     return ""
+
+
+def resume(exchange: str, prefix: str, client: Mapping[str, str], spool: Spool) -> int:
+    """Let the spool go of what is stored, and return until when raw is complete once all of the spool is."""
+    if oldest := spool.peek():
+        spool.discard(last_stored(exchange, prefix, client, oldest.timestamp_ms))
+        log.info("%s: %d batches of a run before wait in %s", exchange, len(spool), spool.directory)
+    spooled = (decode(entry.value, RawBatch) for entry in spool.newest_first())
+    return proven_until(exchange, prefix, client, spooled)
 
 
 async def _collect(

@@ -1,9 +1,10 @@
-"""Until when raw is complete, read from the end of what is stored."""
+"""Until when raw is complete, and what it holds of a run, read from the end of what is stored."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -20,32 +21,60 @@ ANSWER_S = 10.0
 WINDOW = 200  # records read at once; heartbeats are a second apart, batches some milliseconds
 
 
-def proven_until(exchange: str, prefix: str, client: Mapping[str, str]) -> int:
+def proven_until(exchange: str, prefix: str, client: Mapping[str, str], spooled: Iterable[RawBatch] = ()) -> int:
     """Return until when raw is proven complete, in ns since the epoch: what its newest heartbeat says.
 
-    0 when the exchange's partition holds no frames; the first frame's time when none of them is a heartbeat.
+    `spooled` are batches that will be stored before anything else, the newest first: their heartbeats count too.
+    0 when there are no frames; the first frame's time when none of them is a heartbeat.
     Raises `KafkaFailed` when Kafka does not answer or the topic does not exist.
     """
-    topic, partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
+    with _reading(exchange, prefix, client) as (consumer, partition):
+        stored_ns = _proven_until(consumer, partition)
+    first_ns = 0
+    for batch in spooled:
+        if newest_ns := _heartbeat(batch):
+            return max(stored_ns, newest_ns)
+        first_ns = batch.received_ns[0]
+    return stored_ns or first_ns
+
+
+def last_stored(exchange: str, prefix: str, client: Mapping[str, str], since_ms: int) -> dict[str, int]:
+    """Return the number of the last stored frame by run, of all batches whose timestamp is `since_ms` or later.
+
+    Raises `KafkaFailed` as `proven_until` does.
+    """
+    with _reading(exchange, prefix, client) as (consumer, partition):
+        _, end = _bounds(consumer, partition)
+        since = TopicPartition(partition.topic, partition.partition, since_ms)
+        begin = consumer.offsets_for_times([since], timeout=ANSWER_S)[0]
+        if begin.error:
+            raise KafkaException(begin.error)
+        stored = _read(consumer, begin, end) if begin.offset >= 0 else ()  # negative: there is nothing so new
+        return {batch.run_id: batch.first_seq + len(batch.payloads) - 1 for batch in stored}
+
+
+@contextmanager
+def _reading(exchange: str, prefix: str, client: Mapping[str, str]) -> Iterator[tuple[Consumer, TopicPartition]]:
+    partition = TopicPartition(full_name(prefix, "raw"), RAW_PARTITION[exchange])
     consumer = Consumer({**client, "group.id": READER, **READING})
     try:
-        return _proven_until(consumer, topic, partition)
+        yield consumer, partition
     except KafkaException as error:
         reason = error.args[0].str()
         raise KafkaFailed(
-            f"{topic} on {client['bootstrap.servers']}: {reason}; is Kafka up, and the topic there?"
+            f"{partition.topic} on {client['bootstrap.servers']}: {reason}; is Kafka up, and the topic there?"
         ) from error
     finally:
         consumer.close()
 
 
-def _proven_until(consumer: Consumer, topic: str, partition: int) -> int:
-    low, end = _bounds(consumer, TopicPartition(topic, partition))
+def _proven_until(consumer: Consumer, partition: TopicPartition) -> int:
+    low, end = _bounds(consumer, partition)
     oldest_ns = 0
     while end > low:
         begin = max(low, end - WINDOW)
         newest_ns = 0
-        for batch in _read(consumer, TopicPartition(topic, partition, begin), end):
+        for batch in _read(consumer, TopicPartition(partition.topic, partition.partition, begin), end):
             newest_ns = _heartbeat(batch) or newest_ns
             oldest_ns = min(oldest_ns or batch.received_ns[0], batch.received_ns[0])
         if newest_ns:

@@ -44,6 +44,13 @@ def test_prefix_and_database_follow_the_market() -> None:
     assert (live.prefix, live.database) == ("liq.live.", "liq_live")
 
 
+def test_each_producer_has_a_spool_of_its_own() -> None:
+    embedded, placed = load({}), load({"market": "live", "spool_dir": "/spool", "instance": "b"})
+
+    assert embedded.spool("bybit") == Path("data/sim/spool/bybit-0")
+    assert placed.spool("okx") == Path("/spool/live/spool/okx-b")
+
+
 def test_a_secret_comes_from_the_file_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("password").write_text("s3cret\n")
     monkeypatch.setenv("LIQ_CLICKHOUSE_PASSWORD_FILE", "password")

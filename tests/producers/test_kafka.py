@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from prometheus_client import REGISTRY
 
 from embedded.kafka import Broker
 from producers import kafka
 from producers.kafka import KafkaFailed, RawTopic
-from schemas.avro import decode
+from producers.run import resume
+from producers.spool import Entry, Spool
+from schemas.avro import decode, encoder
 from schemas.exchanges import RAW_PARTITION, RAW_PARTITIONS
 from schemas.raw import RawBatch, RawFrame, Source, SourceKind
 
-from .scripted import DEADLINE_S
+from .scripted import DEADLINE_S, until
 
 SOCKET = Source(SourceKind.FRAME, "wss://x/y", "y#1")
 MS = 1_000_000
-# Nobody listens there, and nobody is waited for.
-AWAY = {"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": "2", "delivery.timeout.ms": "100"}
+AWAY = {"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": "2"}  # nobody listens there
+LIMIT = 1 << 20
 
 
-def create_raw(broker: Broker, prefix: str) -> Mapping[str, str]:
+@pytest.fixture(scope="module")
+def unsteady() -> Iterator[Broker]:
+    """A broker of this module, which its tests kill and start."""
+    with Broker() as own:
+        yield own
+
+
+def create_raw(broker: Broker, prefix: str, **config: str) -> Mapping[str, str]:
     """Create the topic and return the client's settings."""
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     name = f"{prefix}raw.v1"
-    admin.create_topics([NewTopic(name, RAW_PARTITIONS, 1)])[name].result(20)
+    admin.create_topics([NewTopic(name, RAW_PARTITIONS, 1, config=config)])[name].result(20)
     return {"bootstrap.servers": broker.bootstrap}
 
 
@@ -46,64 +60,233 @@ def stored(broker: Broker, prefix: str) -> list[tuple[int, RawBatch]]:
         consumer.close()
 
 
-def batch(seq: int, *received_ms: int) -> RawBatch:
+def batch(seq: int, *received_ms: int, run_id: str = "run") -> RawBatch:
     """Return frames of a socket."""
     frames = [RawFrame(time_ms * MS, 0, b"x") for time_ms in received_ms]
-    return RawBatch.of("bybit", "run", seq, (SOCKET,), frames)
+    return RawBatch.of("bybit", run_id, seq, (SOCKET,), frames)
 
 
-async def publish(client: Mapping[str, str], prefix: str, *batches: RawBatch) -> RawTopic:
+@contextmanager
+def opened(
+    client: Mapping[str, str], prefix: str, directory: Path, limit_bytes: int = LIMIT
+) -> Iterator[tuple[RawTopic, Spool]]:
+    """Open topic and spool as a new start does, and close them as an end does."""
+    with Spool(directory, limit_bytes, segment_bytes=1_000) as spool:
+        with closing(RawTopic("bybit", prefix, client, spool)) as topic:
+            yield topic, spool
+
+
+async def publish(client: Mapping[str, str], prefix: str, directory: Path, *batches: RawBatch) -> None:
     """Publish and wait for every acknowledgement."""
-    topic = RawTopic("bybit", prefix, client)
-    for one in batches:
-        topic.publish(one)
-    assert await topic.drain(10) == 0
-    return topic
+    with opened(client, prefix, directory) as (topic, _):
+        for one in batches:
+            topic.publish(one)
+        assert await topic.drain(10) == 0
+        assert topic.undelivered() == 0
+
+
+async def failure(topic: RawTopic) -> str:
+    """Poll until that fails and return what it says."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                topic.poll()
+            except KafkaFailed as failed:
+                return str(failed)
+            await asyncio.sleep(0.01)
+
+
+def contents(broker: Broker, prefix: str) -> list[RawBatch]:
+    """Return everything that Bybit's partition holds."""
+    return [content for _, content in stored(broker, prefix)]
+
+
+def kept(spool: Spool) -> list[RawBatch]:
+    """Return the batches that a spool holds."""
+    return [decode(entry.value, RawBatch) for entry in spool.newest_first()][::-1]
+
+
+def entries(batches: Sequence[RawBatch]) -> list[Entry]:
+    """Return batches as a spool keeps them."""
+    encode = encoder(RawBatch)
+    return [
+        Entry(one.run_id, one.first_seq + len(one.payloads) - 1, one.received_ns[-1] // MS, encode(one))
+        for one in batches
+    ]
 
 
 async def test_a_batch_lands_in_the_exchanges_partition_at_the_time_of_its_last_frame(
-    broker: Broker, topic_prefix: str
+    broker: Broker, topic_prefix: str, tmp_path: Path
 ) -> None:
     client = create_raw(broker, topic_prefix)
     first, second, clock_went_back = batch(0, 1_000, 1_007), batch(2, 1_009), batch(3, 1_003)
-    topic = await publish(client, topic_prefix, first, second, clock_went_back)
+    with opened(client, topic_prefix, tmp_path) as (topic, _):
+        for one in (first, second, clock_went_back):
+            topic.publish(one)
+        assert await topic.drain(10) == 0
+        assert (topic.delivered_seq, topic.undelivered()) == (3, 0)
     assert stored(broker, topic_prefix) == [(1_007, first), (1_009, second), (1_009, clock_went_back)]
-    assert (topic.delivered_seq, topic.undelivered()) == (3, 0)
 
 
-async def keep_polling(topic: RawTopic) -> None:
-    """Poll until that fails."""
-    while True:
-        topic.poll()
-        await asyncio.sleep(0.01)
+async def test_while_kafka_is_well_nothing_touches_the_disk(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    client = create_raw(broker, topic_prefix)
+    with opened(client, topic_prefix, tmp_path) as (topic, _):
+        for seq in range(20):
+            topic.publish(batch(seq, 1_000))
+            topic.poll()
+            assert os.listdir(tmp_path) == ["lock"]
+        assert await topic.drain(10) == 0
 
 
-async def test_a_full_queue_takes_the_room_and_a_lost_batch_is_a_failure() -> None:
-    topic = RawTopic("bybit", "t.", {**AWAY, "delivery.timeout.ms": "2000"})
-    for seq in range(3):
-        topic.publish(batch(seq, 1_000))
-    assert not topic.room.is_set()
-    assert await topic.drain(0.01) == 3
+async def test_kafka_away_for_a_while_delays_frames_and_nothing_else(
+    unsteady: Broker, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "SPOOL_AFTER_S", 0.2)
+    client = {**create_raw(unsteady, topic_prefix), "queue.buffering.max.messages": "50"}
+    published = []
 
-    async with asyncio.timeout(DEADLINE_S):
-        with pytest.raises(KafkaFailed, match=r"^t.raw.v1: a batch could not be delivered: .*; start again"):
-            await keep_polling(topic)
-    assert topic.delivered_seq == -1
+    async def keep_publishing(topic: RawTopic) -> None:
+        for seq in count():
+            published.append(batch(seq, 1_000 + seq))
+            topic.publish(published[-1])
+            topic.poll()
+            await asyncio.sleep(0.002)
+
+    with opened(client, topic_prefix, tmp_path) as (topic, spool):
+        async with asyncio.timeout(DEADLINE_S):
+            publishing = asyncio.create_task(keep_publishing(topic))
+            await until(lambda: topic.delivered_seq > 10)
+            unsteady.kill()
+            await until(lambda: spool.unsent > 100)
+            assert topic.delivered_seq == published[-1].first_seq
+            unsteady.start()  # in this thread: the broker ends with the one that started it
+            await until(lambda: len(spool) == 0)
+            came_back = len(published)
+            await until(lambda: len(published) > came_back + 20)
+            publishing.cancel()
+        assert topic.room.is_set()
+        assert await topic.drain(10) == 0
+        assert os.listdir(tmp_path) == ["lock"]
+    assert contents(unsteady, topic_prefix) == published
 
 
-async def test_room_returns_with_the_broker(broker: Broker, topic_prefix: str) -> None:
+async def test_what_a_stop_cannot_deliver_comes_first_at_the_next_start(
+    unsteady: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    client = create_raw(unsteady, topic_prefix)
+    unsteady.kill()
+    with opened(client, topic_prefix, tmp_path) as (topic, spool):
+        topic.publish(batch(0, 1_000))
+        topic.publish(batch(1, 1_001))
+        assert await topic.drain(0.05) == 0
+        assert len(spool) == 2
+    unsteady.start()
+    with opened(client, topic_prefix, tmp_path) as (topic, _):
+        topic.publish(batch(0, 1_002, run_id="next"))
+        assert await topic.drain(10) == 0
+    assert contents(unsteady, topic_prefix) == [batch(0, 1_000), batch(1, 1_001), batch(0, 1_002, run_id="next")]
+
+
+async def test_what_kafka_had_stored_before_a_crash_is_not_sent_again(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    client = create_raw(broker, topic_prefix)
+    batches = [batch(2 * seq, 1_000 + seq, 1_000 + seq) for seq in range(30)]
+    await publish(client, topic_prefix, tmp_path, *batches[:20])
+    with Spool(tmp_path, LIMIT, segment_bytes=1_000) as spool:
+        for entry in entries(batches[10:]):
+            spool.append(entry)
+    with opened(client, topic_prefix, tmp_path) as (topic, spool):
+        assert resume("bybit", topic_prefix, client, spool) == 1_000 * MS
+        assert kept(spool) == batches[20:]
+        assert await topic.drain(10) == 0
+    assert contents(broker, topic_prefix) == batches
+
+
+async def test_a_batch_that_kafka_refuses_ends_the_run_and_stays_with_all_behind_it(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
+    client = create_raw(broker, topic_prefix, **{"max.message.bytes": "1000"})
+    batches = [batch(0, 1_000), batch(1, *range(1_001, 3_000)), batch(2000, 3_000)]
+    with opened({**client, "compression.type": "none"}, topic_prefix, tmp_path) as (topic, _):
+        topic.publish(batches[0])
+        assert await topic.drain(10) == 0
+        topic.publish(batches[1])
+        said = await failure(topic)
+        topic.publish(batches[2])
+        assert topic.delivered_seq == 2_000
+    assert said.startswith(f"{topic_prefix}raw.v1: a batch could not be delivered: ")
+    with Spool(tmp_path, LIMIT) as spool:
+        assert kept(spool) == batches[1:]
+    assert contents(broker, topic_prefix) == batches[:1]
+
+
+async def test_a_batch_too_large_for_kafka_ends_the_run_once_all_before_it_is_delivered(
+    broker: Broker, topic_prefix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = create_raw(broker, topic_prefix)
+    frame = RawFrame(2_000 * MS, 0, b"x" * kafka.LARGEST_VALUE)
+    with opened(client, topic_prefix, tmp_path) as (topic, _):
+        topic.publish(batch(0, 1_000))
+        topic.publish(RawBatch.of("bybit", "run", 1, (SOCKET,), [frame]))
+        topic.publish(batch(2, 3_000))
+        assert "bytes is more than Kafka takes; start again, which tells the gap" in await failure(topic)
+    assert len(caplog.messages) == 1
+    assert contents(broker, topic_prefix) == [batch(0, 1_000)]
+
+
+async def test_a_full_spool_takes_the_room_counts_what_it_drops_and_ends_the_run_once_all_before_is_delivered(
+    broker: Broker, topic_prefix: str, tmp_path: Path
+) -> None:
     client = {**create_raw(broker, topic_prefix), "queue.buffering.max.messages": "1"}
-    topic = RawTopic("bybit", topic_prefix, client)
+    dropped_before = dropped()
+    batches = [batch(2 * seq, 1_000, 1_001) for seq in range(50)]
+    with opened(client, topic_prefix, tmp_path, limit_bytes=1_500) as (topic, spool):
+        for one in batches:
+            topic.publish(one)
+        taken = topic.undelivered()
+        assert 5 < taken < 50
+        assert spool.bytes <= 1_500
+        assert (topic.room.is_set(), topic.delivered_seq) == (False, 2 * taken - 1)
+        assert dropped() - dropped_before == 2 * (50 - taken)
+        assert "holds 0 MiB and may not hold more; start again, which tells the gap" in await failure(topic)
+    assert contents(broker, topic_prefix) == batches[:taken]
+
+
+def dropped() -> float:
+    """Return the frames counted as dropped."""
+    return REGISTRY.get_sample_value("liq_producer_dropped_frames_total", {"exchange": "bybit"}) or 0.0
+
+
+async def test_a_run_that_lost_frames_waits_for_kafka_before_it_ends(tmp_path: Path) -> None:
+    with opened(AWAY, "t.", tmp_path, limit_bytes=1_500) as (topic, _):
+        for seq in range(50):
+            topic.publish(batch(seq, 1_000))
+        assert await topic.drain(0.05) == 0
+        assert topic.undelivered() > 5
+
+
+async def test_room_remains_while_the_clients_queue_is_full(broker: Broker, topic_prefix: str, tmp_path: Path) -> None:
+    client = {**create_raw(broker, topic_prefix), "queue.buffering.max.messages": "1"}
     batches = [batch(seq, 1_000) for seq in range(20)]
-    for one in batches:
-        topic.publish(one)
-    assert not topic.room.is_set()
-    assert await topic.drain(10) == 0
-    assert topic.room.is_set()
-    assert [found for _, found in stored(broker, topic_prefix)] == batches
+    with opened(client, topic_prefix, tmp_path) as (topic, spool):
+        for one in batches:
+            topic.publish(one)
+        assert topic.room.is_set()
+        assert len(spool) == 20
+        assert await topic.drain(10) == 0
+    assert contents(broker, topic_prefix) == batches
 
 
-def test_settings_may_tune_the_client_but_not_weaken_it() -> None:
+def test_settings_may_tune_the_client_but_not_weaken_it(tmp_path: Path) -> None:
     assert not kafka.DEFAULTS.keys() & kafka.GUARANTEES.keys()
     assert kafka.GUARANTEES["enable.idempotence"] is True
-    RawTopic("bybit", "t.", {**AWAY, "acks": "all", "compression.type": "lz4", "enable.idempotence": "false"})
+    tuned = {
+        **AWAY,
+        "acks": "all",
+        "compression.type": "lz4",
+        "enable.idempotence": "false",
+        "delivery.timeout.ms": "9",
+    }
+    with opened(tuned, "t.", tmp_path):
+        pass

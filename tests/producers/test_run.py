@@ -15,6 +15,8 @@ import pytest
 from embedded.kafka import Broker
 from producers import tail
 from producers.run import run
+from producers.spool import Spool
+from schemas.avro import decode
 from schemas.raw import Control, RawBatch, SourceKind
 
 from .scripted import Scripted, contract, controls_of, frames_of, page, scripted, stamped, until
@@ -25,8 +27,8 @@ PROGRAM = """
 import json, pathlib, sys
 from producers.run import run
 settings = json.loads(sys.argv[1])
-health_file = pathlib.Path(settings.pop("health_file"))
-sys.exit(run("bybit", majors=["BTC"], health_file=health_file, **settings))
+paths = {name: pathlib.Path(settings.pop(name)) for name in ("health_file", "spool_dir")}
+sys.exit(run("bybit", majors=["BTC"], spool_mib=64, **paths, **settings))
 """
 CHANNEL = "allLiquidation.BTCUSDT"
 STOP_S = 5.0
@@ -38,6 +40,11 @@ def exchange(server: Scripted) -> Mapping[str, str]:
     server.answers[listing.format("linear")] = page("linear", contract("BTCUSDT"))
     server.answers[listing.format("inverse")] = page("inverse", contract("BTCUSD", "BTC"))
     return {"ws": f"ws://{server.url}", "rest": f"http://{server.url}"}
+
+
+def places(directory: Path) -> Mapping[str, str]:
+    """Return where a producer keeps its files."""
+    return {"health_file": str(directory / "health"), "spool_dir": str(directory / "spool")}
 
 
 async def start(**settings: object) -> asyncio.subprocess.Process:
@@ -71,7 +78,7 @@ async def test_whatever_is_sent_is_stored_or_lies_in_a_gap_over_kill_9_cuts_and_
     sent_ns: dict[str, int] = {}
     health_file = tmp_path / "health"
     async with scripted() as server, asyncio.TaskGroup() as tasks:
-        settings = {"urls": exchange(server), "prefix": topic_prefix, "client": client, "health_file": str(health_file)}
+        settings = {"urls": exchange(server), "prefix": topic_prefix, "client": client, **places(tmp_path)}
         server.talks = True
         sending = tasks.create_task(liquidate(server, sent_ns))
         first = await start(**settings)
@@ -92,14 +99,73 @@ async def test_whatever_is_sent_is_stored_or_lies_in_a_gap_over_kill_9_cuts_and_
     batches = [content for _, content in found]
     assert [time_ms for time_ms, _ in found] == sorted(time_ms for time_ms, _ in found)
     assert_numbered_without_holes(batches)
-    payloads = {payload for _, payload, _ in frames_of(batches, SourceKind.FRAME)}
-    gaps = [gap for _, gap in controls_of(batches, "gap") if CHANNEL in gap.channels]
+    assert missing(sent_ns, batches) == []
+    assert len(gaps_of(batches)) >= 2
+    assert len(payloads_of(batches)) > 100
+    assert controls_of(batches, "disconnected")[-1][1] == Control("disconnected", reason="stopped")
+
+
+async def test_kill_9_while_kafka_is_away_loses_nothing_that_the_spool_keeps_and_no_gap_is_claimed_for_it(
+    topic_prefix: str, tmp_path: Path
+) -> None:
+    sent_ns: dict[str, int] = {}
+    health_file, spool_dir = tmp_path / "health", tmp_path / "spool"
+    async with scripted() as server, asyncio.TaskGroup() as tasks:
+        with Broker() as own:
+            client = create_raw(own, topic_prefix)
+            settings = {"urls": exchange(server), "prefix": topic_prefix, "client": client, **places(tmp_path)}
+            server.talks = True
+            sending = tasks.create_task(liquidate(server, sent_ns))
+            first = await start(**settings)
+            await until(health_file.exists)
+            own.kill()
+            await until(lambda: sum(path.read_bytes().count(b"heartbeat") for path in spool_dir.glob("*.segment")) > 2)
+            assert await end(first, signal.SIGKILL) == -signal.SIGKILL
+            with Spool(spool_dir, 64 << 20) as spool:
+                spooled = [decode(entry.value, RawBatch) for entry in spool.newest_first()][::-1]
+            own.start()
+            second = await start(**settings)
+            await until(lambda: not health_file.exists())
+            await until(health_file.exists)
+            assert await end(second, signal.SIGTERM) == 0
+            sending.cancel()
+            batches = [content for _, content in stored(own, topic_prefix)]
+    assert_numbered_without_holes(batches)
+    assert missing(sent_ns, batches) == []
+    following = batches.index(spooled[0])
+    assert batches[following : following + len(spooled)] == spooled
+    proven_ns = controls_of(spooled, "heartbeat")[-1][1].from_ns
+    gaps, kept = gaps_of(batches), payloads_of(spooled)
+    assert gaps
+    assert min(gap.from_ns for gap in gaps) >= proven_ns
+    assert sum(text in kept and at_ns < proven_ns for text, at_ns in sent_ns.items()) > 100
+
+
+def test_a_spool_in_use_ends_the_process_with_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Spool(tmp_path, 64 << 20):
+        assert run("bybit", urls={}, majors=[], prefix="t.", client={}, spool_dir=tmp_path, spool_mib=64) == 1
+    assert len(caplog.messages) == 1
+    assert "is in use by another producer of this exchange: end that one, or give this one" in caplog.messages[0]
+
+
+def payloads_of(batches: list[RawBatch]) -> set[str]:
+    """Return what the sockets delivered, and see that nothing is there twice."""
+    payloads = [payload for _, payload, _ in frames_of(batches, SourceKind.FRAME) if CHANNEL in payload]
+    assert len(payloads) == len(set(payloads))
+    return set(payloads)
+
+
+def gaps_of(batches: list[RawBatch]) -> list[Control]:
+    """Return the gaps of the channel that counts."""
+    return [gap for _, gap in controls_of(batches, "gap") if CHANNEL in gap.channels]
+
+
+def missing(sent_ns: Mapping[str, int], batches: list[RawBatch]) -> list[str]:
+    """Return what was sent and is neither stored nor inside a gap."""
+    payloads, gaps = payloads_of(batches), gaps_of(batches)
     proven_ns = controls_of(batches, "heartbeat")[-1][1].from_ns  # from then on the next start says what is missing
     lost = {text: at_ns for text, at_ns in sent_ns.items() if at_ns < proven_ns and text not in payloads}
-    assert [text for text, at_ns in lost.items() if not any(gap.from_ns <= at_ns <= gap.to_ns for gap in gaps)] == []
-    assert len(gaps) >= 2
-    assert len(payloads) > 100
-    assert controls_of(batches, "disconnected")[-1][1] == Control("disconnected", reason="stopped")
+    return [text for text, at_ns in lost.items() if not any(gap.from_ns <= at_ns <= gap.to_ns for gap in gaps)]
 
 
 def assert_numbered_without_holes(batches: list[RawBatch]) -> None:
@@ -114,7 +180,7 @@ def assert_numbered_without_holes(batches: list[RawBatch]) -> None:
 async def test_a_dry_run_prints_what_the_exchange_said_and_needs_no_kafka(tmp_path: Path) -> None:
     async with scripted() as server:
         urls, health_file = exchange(server), tmp_path / "health"
-        process = await start(urls=urls, prefix="t.", client={}, health_file=str(health_file), dry_run=True)
+        process = await start(urls=urls, prefix="t.", client={}, **places(tmp_path), dry_run=True)
         await until(health_file.exists)
         code, (printed, _) = await asyncio.gather(end(process, signal.SIGTERM), process.communicate())
     lines = [json.loads(line) for line in printed.splitlines()]
@@ -124,12 +190,13 @@ async def test_a_dry_run_prints_what_the_exchange_said_and_needs_no_kafka(tmp_pa
     assert f"ws://{server.url}/v5/public/linear" in sources
     assert f"GET http://{server.url}/v5/market/instruments-info?category=linear&limit=1000" in sources
     assert '"control"' not in printed.decode()
+    assert not (tmp_path / "spool").exists()
 
 
 @pytest.mark.parametrize(
     ("exchange", "urls", "line"),
     [
-        ("nowhere", {}, "exchange 'nowhere' is not known, expected one of: bybit"),
+        ("nowhere", {}, "exchange 'nowhere' is not known, expected one of: "),
         ("bybit", {"wss": "wss://x"}, "bybit has no host 'wss', expected one of: ws, rest"),
         ("bybit", {"ws": "stream.bybit.com"}, "bybit: the host ws is 'stream.bybit.com', expected it to start with"),
     ],
@@ -137,15 +204,19 @@ async def test_a_dry_run_prints_what_the_exchange_said_and_needs_no_kafka(tmp_pa
 def test_a_mistake_in_the_settings_is_one_line(
     exchange: str, urls: Mapping[str, str], line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert run(exchange, urls=urls, majors=[], prefix="t.", client={}, dry_run=True) == 2
+    assert run(exchange, urls=urls, majors=[], prefix="t.", client={}, spool_dir=Path("spool"), spool_mib=64) == 2
     assert [message[: len(line)] for message in caplog.messages] == [line]
 
 
 def test_a_missing_topic_ends_the_process_with_one_line(
-    broker: Broker, topic_prefix: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    broker: Broker,
+    topic_prefix: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tail, "ANSWER_S", 0.5)
     client = {"bootstrap.servers": broker.bootstrap}
-    assert run("bybit", urls={}, majors=[], prefix=topic_prefix, client=client) == 1
+    assert run("bybit", urls={}, majors=[], prefix=topic_prefix, client=client, spool_dir=tmp_path, spool_mib=64) == 1
     assert len(caplog.messages) == 1
     assert "is Kafka up, and the topic there?" in caplog.messages[0]
