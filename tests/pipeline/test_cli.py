@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded.kafka import Broker
+
 NOBODY = "127.0.0.1:1"
 COMMANDS = ("run", "setup", "produce", "process", "sink", "simulate", "normalize", "tail", "status", "config")
 
@@ -78,3 +80,14 @@ def test_config_shows_values_and_origins_but_no_secret(tmp_path: Path) -> None:
     assert lines["clickhouse_password"].endswith("# environment")
     assert lines["kafka_brokers"].endswith("# default")
     assert "s3cret" not in done.stdout
+
+
+@pytest.mark.parametrize(("command", "missing"), [("process", "liq.live.raw.v1"), ("sink", "liq.live.liquidations.v1")])
+def test_a_service_without_its_topics_says_what_to_do(
+    command: str, missing: str, broker: Broker, tmp_path: Path
+) -> None:
+    done = liq("--market", "live", command, folder=tmp_path, LIQ_KAFKA_BROKERS=broker.bootstrap)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"liq: {missing} is missing; ")
+    assert "run `liq setup`" in done.stderr
