@@ -261,6 +261,43 @@ class MarketMinute(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     version: Annotated[int, "revision << 32 | 2 x observations + is_final: the highest is the truth"]
 
 
+class Evidence(Event, frozen=True, gc=False):
+    """The frame behind one liquidation, as it arrived. A frame with several liquidations stands behind each of them."""
+
+    id: Annotated[str, "id of the liquidation, 32 hex digits"]
+    source: Annotated[str, "URL of the socket or the request"]
+    raw_partition: Annotated[int, "lineage: partition of the raw batch"]
+    raw_offset: Annotated[int, "lineage: offset of the raw batch"]
+    raw_index: Annotated[int, "lineage: index of the frame in the batch"]
+    is_cut: Annotated[bool, "the frame is longer than 64 KiB and `payload` has only the beginning; raw has all of it"]
+    payload: Annotated[bytes, "the original bytes"]
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is proven of one stream of one exchange in one minute of the collector's clock.
+
+    A minute of which nothing is known has no record. A stream that no channel of a socket is known to carry is polled
+    over REST, or comes along in the frames of another one, as open interest does in Bybit's tickers: it counts as
+    alive where a frame or an answer brought it and every channel of the exchange was complete.
+    """
+
+    exchange: Annotated[str, "exchange: bybit"]
+    stream: Annotated[str, "liquidations, quotes, trades, open-interest or funding"]
+    minute_ms: Annotated[int, "start of the minute by the collector's clock, ms since the epoch, UTC"]
+    received_ms: Annotated[int, "collector's clock of the heartbeat that told this, ms since the epoch, UTC"]
+    connected_ms: Annotated[int, "milliseconds in which a socket was open that carries channels of this stream"]
+    subscribed_ms: Annotated[int, "milliseconds in which all its channels were subscribed and proven complete"]
+    gap_ms: Annotated[int, "milliseconds in which at least one of its channels missed frames"]
+    frames: Annotated[int, "frames and answers that brought facts of this stream"]
+    gaps: Annotated[int, "stretches of the minute that gap_ms adds up"]
+    reconnects: Annotated[int, "sockets that carried channels of this stream and ended"]
+    parked_frames: Annotated[int, "frames of its channels, or of no channel that could be told, that nobody understood"]
+    proven_by: Annotated[str, "stream on the same sockets whose frames show that they delivered; empty: none did"]
+    is_alive: Annotated[bool, "proven complete from 2 s before the minute to 2 s after it: no liquidation means none"]
+    is_final: Annotated[bool, "the producer's proof has passed the minute by 2 s; only a later gap still changes it"]
+    version: Annotated[int, "revision << 32 | milliseconds from minute_ms to received_ms: the highest is the truth"]
+
+
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bytes that could not be understood, where they lie, and why."""
 
@@ -281,4 +318,15 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     payload: Annotated[bytes, "the original bytes"]
 
 
-RECORDS = (Liquidation, OpenInterest, Funding, Instrument, MarketSlice, MinuteAggregate, MarketMinute, DeadLetter)
+RECORDS = (
+    Liquidation,
+    OpenInterest,
+    Funding,
+    Instrument,
+    MarketSlice,
+    MinuteAggregate,
+    MarketMinute,
+    DeadLetter,
+    Evidence,
+    Coverage,
+)

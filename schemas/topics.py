@@ -8,7 +8,9 @@ from typing import Any, Literal, NamedTuple
 from .exchanges import RAW_PARTITIONS
 from .raw import RawBatch
 from .records import (
+    Coverage,
     DeadLetter,
+    Evidence,
     Funding,
     Instrument,
     Liquidation,
@@ -22,10 +24,13 @@ DAY_MS = 86_400_000
 VERSION = 1  # another cut or another meaning of a topic is a new version, beside the old one
 Cut = Literal["exchange", "asset"]
 HEARTBEAT_HEADER = "exchange"  # names the exchange in a record without a value: it lives, and its time is this
-READER = "liq-reader"  # the group of whoever reads in none: librdkafka wants a name, and a broker with ACLs to permit it
+
+READER = (
+    "liq-reader"  # the group of whoever reads in none: librdkafka wants a name, and a broker with ACLs to permit it
+)
 
 
-class Topic(NamedTuple):NamedTuple):
+class Topic(NamedTuple):
     """One topic, without the prefix of its market."""
 
     name: str
@@ -58,6 +63,8 @@ TOPICS = {
         Topic("instruments", Instrument, "asset", "exchange:symbol", "contract facts", None),
         Topic("minutes", MinuteAggregate, "asset", "asset", "liquidations of one minute", 30),
         Topic("market-minutes", MarketMinute, "asset", "asset", "market of one minute", 30),
+        Topic("coverage", Coverage, "asset", "exchange", "what is proven of one minute of a stream", 30),
+        Topic("evidence", Evidence, "asset", "asset", "the frame behind a liquidation", 7),
         Topic("dead-letters", DeadLetter, "asset", "exchange", "frames that could not be understood", 30),
         Topic("state.normalize", None, "exchange", "", "snapshots of the stage normalize", None),
     )

@@ -14,7 +14,7 @@ PRIMITIVES = {"string": "String", "bytes": "String", "long": "Int64", "double": 
 TIME = "DateTime64(3, 'UTC')"
 FEW_VALUES = {
     *("exchange", "symbol", "asset", "base", "quote", "settle", "status"),
-    *("stage", "channel", "source", "topic"),
+    *("stage", "channel", "source", "topic", "stream", "proven_by"),
 }
 
 
@@ -48,9 +48,7 @@ class Table:
     def columns(self) -> tuple[Column, ...]:
         """Return the columns in the order of the fields; those of the items come last."""
         return tuple(
-            Column(
-                _name(each["name"]), self.types.get(each["name"]) or _type(each), _comment(each["doc"]), each["name"]
-            )
+            Column(_name(each), self.types.get(each["name"]) or _type(each), _comment(each["doc"]), each["name"])
             for each in self._fields()
         )
 
@@ -63,9 +61,15 @@ class Table:
         return [*own, *items]
 
 
-def _name(name: str) -> str:
+def _name(each: Mapping[str, Any]) -> str:
     """A time is a number of milliseconds in a record (`event_ms`) and a DateTime64 in a table (`event_time`)."""
-    return f"{name.removesuffix('_ms')}_time" if name.endswith("_ms") else name
+    name: str = each["name"]
+    return f"{name.removesuffix('_ms')}_time" if _is_time(each) else name
+
+
+def _is_time(each: Mapping[str, Any]) -> bool:
+    """Say whether the milliseconds are those of a clock; else they are a duration."""
+    return each["name"].endswith("_ms") and "ms since the epoch" in each["doc"]
 
 
 def _comment(doc: str) -> str:
@@ -79,7 +83,7 @@ def _type(each: Mapping[str, Any]) -> str:
     if isinstance(kind, dict):
         members = ", ".join(f"'{symbol}' = {number}" for number, symbol in enumerate(kind["symbols"]))
         return f"Enum8({members})"
-    if each["name"].endswith("_ms"):
+    if _is_time(each):
         return TIME
     return "LowCardinality(String)" if each["name"] in FEW_VALUES else PRIMITIVES[kind]
 
@@ -96,6 +100,8 @@ TABLES = {
         Table("instruments", "instruments"),
         Table("minutes", "minutes", types={"version": "UInt64"}),
         Table("market_minutes", "market-minutes", types={"version": "UInt64"}),
+        Table("coverage", "coverage", types={"version": "UInt64"}),
+        Table("evidence", "evidence", types={"id": "FixedString(32)"}),
         Table("dead_letters", "dead-letters"),
     )
 }

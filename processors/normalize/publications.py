@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from schemas.avro import encoder
 from schemas.records import (
+    Coverage,
     DeadLetter,
+    Evidence,
     Funding,
     Instrument,
     Liquidation,
@@ -28,11 +30,14 @@ ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "instruments": encoder(Instrument),
     "minutes": encoder(MinuteAggregate),
     "market-minutes": encoder(MarketMinute),
+    "coverage": encoder(Coverage),
+    "evidence": encoder(Evidence),
     "dead-letters": encoder(DeadLetter),
 }
 OUTPUTS = tuple(ENCODERS)
 
-Record = Liquidation | OpenInterest | Funding | Instrument | MarketSlice | MinuteAggregate | MarketMinute | DeadLetter
+Event = Liquidation | OpenInterest | Funding | Instrument
+Record = Event | MarketSlice | MinuteAggregate | MarketMinute | Coverage | Evidence | DeadLetter
 
 
 class Publication(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.raw import SourceKind
-from schemas.records import DeadLetter, Funding, Instrument, Liquidation, MarketMinute, MinuteAggregate, OpenInterest
+from schemas.records import Funding, Instrument, Liquidation, MarketMinute, MinuteAggregate, OpenInterest
 
 from ..changes import Changes
 from ..market import Market
@@ -19,6 +19,8 @@ from ..minutes import KEEP_MS, Minutes, start_of_minute
 from ..pieces import Pieces, Tables, pack, rows, unpack
 from ..processor import Input, Output
 from ..repeats import Repeats
+from .coverage import Coverages
+from .evidence import dead_letter, evidence
 from .facts import BadFrame, Frame, Normalizer, Quote, Trade
 from .frames import control, frames
 from .parking import Parking
@@ -30,7 +32,6 @@ NAME = "normalize"
 WITH_HEARTBEATS = ("liquidations", "open-interest", "funding")
 SECOND_MS = 1_000
 FRAME, CONTROL = SourceKind.FRAME, SourceKind.CONTROL  # looked up once: Python 3.11 is slow at it
-REASON_LIMIT = 500  # characters of a dead letter's reason; its payload is there in full
 
 ByAsset = OpenInterest | Funding | MinuteAggregate | MarketMinute
 Handler = Callable[[Any], None]
@@ -49,7 +50,7 @@ class Stateful(Protocol):
 class Normalize:
     """One exchange's lane of the stage: deterministic, without clock or I/O."""
 
-    state_version = 1
+    state_version = 2
 
     def __init__(
         self,
@@ -70,8 +71,11 @@ class Normalize:
         self._market = Market(exchange, asset_partitions)
         self._market_minutes = MarketMinutes(exchange, revision)
         self._open_interest, self._funding = Changes(OpenInterest), Changes(Funding)
+        self._coverage = Coverages(exchange, revision, normalizer.stream_of)
+        self._tells_coverage = "coverage" in self._outputs
         self._handlers = self._wanted_handlers()
-        self._out: list[Publication] = []  # what the frame at hand brings
+        self._frame: Frame  # the one at hand
+        self._out: list[Publication] = []  # what it brings
         self._second_ms = 0  # the pending second of the collector's clock; 0 before the first frame
         self._watermark_ms = 0
         self._alive = False  # a heartbeat came since the last second was closed
@@ -119,9 +123,11 @@ class Normalize:
             return out
         if self._parking.failing and facts:
             self._parking.mapped(frame)
+        if self._tells_coverage and facts:
+            self._coverage.count(facts)
         if received_ms > self._market.received_ms:
             self._market.received_ms = received_ms
-        is_stream = kind is FRAME
+        self._frame, is_stream = frame, kind is FRAME
         for fact in facts:
             if is_stream and fact.event_ms > self._watermark_ms:
                 self._watermark_ms = fact.event_ms
@@ -159,6 +165,7 @@ class Normalize:
         return (
             self._repeats,
             self._parking,
+            self._coverage,
             self._minutes,
             self._market,
             self._market_minutes,
@@ -169,7 +176,7 @@ class Normalize:
     def _wanted_handlers(self) -> Mapping[type, Handler]:
         """Return what is done with a fact, by its type; facts that no wanted output needs are passed over."""
         handlers: dict[type, tuple[Handler, set[str]]] = {
-            Liquidation: (self._receive_liquidation, {"liquidations", "minutes"}),
+            Liquidation: (self._receive_liquidation, {"liquidations", "minutes", "evidence"}),
             Quote: (self._market.quote, {"market", "market-minutes"}),
             Trade: (self._market.trade, {"market", "market-minutes"}),
             OpenInterest: (self._receive_open_interest, {"open-interest", "market-minutes"}),
@@ -182,8 +189,11 @@ class Normalize:
         if self._repeats.is_repeat(liquidation):
             return
         self._minutes.receive(liquidation)
+        asset, received_ms = liquidation.asset, liquidation.received_ms
         if "liquidations" in self._outputs:
-            self._out.append(Publication("liquidations", liquidation, liquidation.asset, liquidation.received_ms))
+            self._out.append(Publication("liquidations", liquidation, asset, received_ms))
+        if "evidence" in self._outputs:
+            self._out.append(Publication("evidence", evidence(liquidation, self._frame), asset, received_ms))
 
     def _receive_open_interest(self, value: OpenInterest) -> None:
         self._open_interest.receive(value)
@@ -198,19 +208,22 @@ class Normalize:
         self._out.append(Publication("instruments", instrument, key, instrument.received_ms))
 
     def _receive_control(self, frame: Frame) -> None:
-        said = control(frame).control
-        is_heartbeat = said == "heartbeat"
+        said = control(frame)
+        is_heartbeat = said.control == "heartbeat"
         if is_heartbeat:
             self._watermark_ms = max(self._watermark_ms, frame.received_ms)
             self._alive = True
         if frame.received_ms >= self._second_ms + SECOND_MS:
             self._close_second(frame.received_ms)
+        if self._tells_coverage:
+            told = self._coverage.hear(said, frame)
+            self._out.extend(Publication("coverage", row, self._exchange, frame.received_ms) for row in told)
         if is_heartbeat:
             self._market.received_ms = max(self._market.received_ms, frame.received_ms)
             self._beat(frame.received_ms)
             return
-        self._control[said] += 1
-        if said == "disconnected":
+        self._control[said.control] += 1
+        if said.control == "disconnected":
             self._normalizer.disconnected(frame.connection)
 
     def _beat(self, now_ms: int) -> None:
@@ -222,6 +235,7 @@ class Normalize:
     def _close_second(self, now_ms: int) -> None:
         """Publish the pending second and what became due with it; `now_ms` opens the next one."""
         if self._second_ms:
+            self._coverage.close_second(self._second_ms)
             slices, parts = self._market.close(self._second_ms, with_empty=self._alive)
             if "market" in self._outputs:
                 self._out.extend(Publication("market", part, None, now_ms, n) for n, part in slices.items())
@@ -240,23 +254,9 @@ class Normalize:
             self._out.extend(Publication(topic, record, record.asset, now_ms) for record in records)
 
     def _bury(self, frame: Frame, bad: BadFrame) -> None:
-        letter = self._parking.failed(bad.channel, frame.received_ms)
         self.dead_letters += 1
-        if letter is None or "dead-letters" not in self._outputs:
-            return
-        record = DeadLetter(
-            exchange=self._exchange,
-            stage=NAME,
-            channel=bad.channel,
-            reason=str(bad)[:REASON_LIMIT],
-            source=frame.url,
-            topic="raw",
-            partition=frame.partition,
-            offset=frame.offset,
-            index=frame.index,
-            received_ms=frame.received_ms,
-            is_parked=letter.is_parked,
-            suppressed=letter.suppressed,
-            payload=frame.payload,
-        )
-        self._out.append(Publication("dead-letters", record, self._exchange, frame.received_ms))
+        self._coverage.bury(bad.channel, frame)
+        letter = self._parking.failed(bad.channel, frame.received_ms)
+        if letter and "dead-letters" in self._outputs:
+            record = dead_letter(self._exchange, NAME, frame, bad, letter)
+            self._out.append(Publication("dead-letters", record, self._exchange, frame.received_ms))
