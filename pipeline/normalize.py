@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from processors.normalize.facts import Frame
+from processors.normalize.publications import OUTPUTS
 from processors.normalize.registry import NORMALIZERS, REVISIONS
 from processors.normalize.stage import Normalize, Publication
 from schemas.exchanges import RAW_PARTITION
@@ -16,6 +17,7 @@ from schemas.raw import SourceKind
 from .exits import Ended
 
 ONE_PARTITION = 1  # slices of a second are not cut by asset where there is no topic
+WANTED = [topic for topic in OUTPUTS if topic != "evidence"]  # whoever gives the frames has them
 NS_PER_MS = 1_000_000
 EXPECTED = '{"received_ns": 1789670094412000000, "source": "wss://...", "payload": "..."}'
 
@@ -42,7 +44,7 @@ def parse(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
 
 def records(exchange: str, lines: Iterable[bytes]) -> Iterator[Any]:
     """Yield the records of all frames in order, dead letters among them; at the end what was still pending."""
-    stage = Normalize(exchange, NORMALIZERS[exchange](), REVISIONS[exchange], ONE_PARTITION)
+    stage = Normalize(exchange, NORMALIZERS[exchange](), REVISIONS[exchange], ONE_PARTITION, WANTED)
     for number, line in parse(lines):
         yield from _records(stage.receive(_frame(exchange, number, line)))
     yield from _records(stage.flush())
