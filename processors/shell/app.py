@@ -22,6 +22,7 @@ from .transport import StrictTransport
 from .tuning import Tuning
 
 STOP_LIMIT_S = 20.0
+AT_ONCE = 10  # records between two turns of the event loop: Faust takes a turn for each, a fifth of what it costs
 LAST_SNAPSHOT_LIMIT_S = 1.0
 
 # Each was soaked with these; most defaults of Faust lose records, wait, or write where nobody asked them to.
@@ -95,9 +96,13 @@ def create_app(
         for sensor in list(app.sensors):  # the Monitor costs 14 % of a record
             app.sensors.remove(sensor)
         app.sensors.add(faust.Sensor())
+        waiting = stream.channel.queue
         async for event in stream.noack().events():
-            if event.message.generation_id == app.consumer_generation_id:
-                lanes.feed(event.message)
+            more = [waiting.get_nowait() for _ in range(min(waiting.qsize(), AT_ONCE - 1))]
+            for one in (event, *more):
+                if one.message.generation_id == app.consumer_generation_id:
+                    lanes.feed(one.message)
+            outbox.poll()
             if len(outbox) > tuning.in_flight:
                 await outbox.make_room(tuning.in_flight // 2)
 

@@ -62,6 +62,9 @@ class Outbox:
         )
         self._open[self._sent] = None
         self.published[output.topic] += 1
+
+    def poll(self) -> None:
+        """Learn what was delivered; not with each record, for it costs more than to publish one."""
         self._producer.poll(0)
 
     async def make_room(self, left: int) -> None:

@@ -8,12 +8,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.channels import Channel
 from faust.tables import recovery
 from faust.transport import consumer as base
 from faust.transport.base import Transport
 from faust.transport.conductor import Conductor, ConductorCompiler
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
+from mode.utils.queues import ThrowableQueue
 
 from processors.shell import app, drain, lanes, state, transport
 
@@ -82,6 +84,12 @@ def test_topics_without_acks_are_never_tracked() -> None:
     assert "if channel.acks:" in source(Conductor._update_indices)
     assert "acks_enabled_for(message.topic)" in source(base.Consumer.ack)
     assert "if acks_enabled:" in source(base.Consumer._drain_messages)  # no bookkeeping of gaps either
+
+
+def test_a_stream_takes_records_from_the_queue_of_its_channel() -> None:
+    """As the feed does with those that wait already; between two turns of the loop nobody suspends the flow."""
+    assert "return await self.queue.get()" in source(Channel.__anext__)
+    assert "raise self._errors.popleft()" in source(ThrowableQueue.get_nowait)  # a crash gets out here too
 
 
 def test_faust_seeks_after_the_rebalance_and_before_the_flow() -> None:
