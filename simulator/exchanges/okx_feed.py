@@ -83,7 +83,8 @@ class Feed:
         """Show a newcomer where a contract stands."""
         channel = topic.partition(":")[0]
         if channel in CHANNELS:
-            client.send(_frame(topic, CHANNELS[channel].row(this, self._quotes[this.contract], now_ms)))
+            row = CHANNELS[channel].row(this, self._quotes[this.contract], now_ms)
+            self._clients.tell(client, topic, _frame(topic, row))
 
     def publish(self, events: Iterable[Event], now_ms: int) -> None:
         """Tell what happened until now."""

@@ -63,7 +63,7 @@ class Liquidations:
         """Tell a newcomer the last ones of a type."""
         last = list(self._told[category])[-REPLAYED:]
         if last:
-            client.send(_frame(category, last))
+            self._clients.tell(client, f"{CHANNEL}:{category}", _frame(category, last))
 
     def history(self, category: str, family: str) -> list[Row]:
         """Return the last ones of a family as REST prints them, newest first."""
