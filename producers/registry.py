@@ -7,4 +7,9 @@ from .bybit import BYBIT
 from .exchange import Exchange
 from .okx import OKX
 
-EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in (BINANCE, BYBIT, OKX)}
+LISTED = (
+    BINANCE,
+    BYBIT,
+    OKX,
+)
+EXCHANGES: dict[str, Exchange] = {exchange.name: exchange for exchange in LISTED}

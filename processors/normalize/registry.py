@@ -5,13 +5,10 @@ from __future__ import annotations
 from processors.normalize import binance, bybit, okx
 from processors.normalize.facts import Normalizer
 
-NORMALIZERS: dict[str, type[Normalizer]] = {
-    binance.EXCHANGE: binance.Binance,
-    bybit.EXCHANGE: bybit.Bybit,
-    okx.EXCHANGE: okx.Okx,
+MAPPINGS: dict[str, tuple[type[Normalizer], int]] = {
+    binance.EXCHANGE: (binance.Binance, binance.REVISION),
+    bybit.EXCHANGE: (bybit.Bybit, bybit.REVISION),
+    okx.EXCHANGE: (okx.Okx, okx.REVISION),
 }
-REVISIONS: dict[str, int] = {
-    binance.EXCHANGE: binance.REVISION,
-    bybit.EXCHANGE: bybit.REVISION,
-    okx.EXCHANGE: okx.REVISION,
-}
+NORMALIZERS = {exchange: normalizer for exchange, (normalizer, _) in MAPPINGS.items()}
+REVISIONS = {exchange: revision for exchange, (_, revision) in MAPPINGS.items()}

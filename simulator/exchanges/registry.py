@@ -32,7 +32,10 @@ HOSTS: dict[str, dict[str, str]] = {
 }
 TWO_HOSTS = {"ws": "ws://{}", "rest": "http://{}"}
 
-EXCHANGES: dict[str, Callable[[Market, Clients, Faults, Truth], Exchange]] = {"bybit": Bybit, "okx": Okx}
+EXCHANGES: dict[str, Callable[[Market, Clients, Faults, Truth], Exchange]] = {
+    "bybit": Bybit,
+    "okx": Okx,
+}
 
 
 def urls(exchange: str, port: int) -> dict[str, str]:
