@@ -1,4 +1,4 @@
-"""The channels of one connection: wanted, subscribed, refused, and since when each one is not proven complete."""
+"""The channels of one connection: wanted, subscribed, refused, and since when each is not proven complete."""
 
 from __future__ import annotations
 
@@ -32,13 +32,15 @@ class Channels:
         """Return what is to be unsubscribed."""
         return sorted(self.subscribed - self.wanted)
 
-    def subscribe(self, channels: Iterable[str]) -> tuple[list[str], int]:
-        """The exchange acknowledged these; return those that missed frames, and since when."""
+    def subscribe(self, channels: Iterable[str]) -> None:
+        """The exchange acknowledged these."""
         named = tuple(channels)
         self.subscribed.update(named)
         self.acknowledged.append(named)
-        opened = {channel: self._open_ns.pop(channel, 0) for channel in named}
-        return _gap(opened)
+
+    def prove(self) -> tuple[list[str], int]:
+        """The exchange delivers what it acknowledged; return what missed frames until now, and since when."""
+        return _gap({channel: self._open_ns.pop(channel) for channel in self.subscribed & self._open_ns.keys()})
 
     def unsubscribe(self, channels: Iterable[str]) -> None:
         """The exchange acknowledged that these end."""
@@ -48,9 +50,9 @@ class Channels:
         self.acknowledged = [named for named in kept if named]
 
     def lose(self, since_ns: int) -> None:
-        """The connection is gone: what was subscribed misses frames since then."""
+        """The connection is gone: what was subscribed misses frames since then, or longer if it never was proven."""
         for channel in self.subscribed & self.wanted:
-            self._open_ns[channel] = since_ns
+            self._open_ns[channel] = self._open_ns.get(channel) or since_ns
         self.subscribed, self.acknowledged = set(), []
 
     def heir(self) -> Channels:
@@ -59,12 +61,11 @@ class Channels:
         following.want(self.wanted, 0)
         return following
 
-    def take_over(self, old: Channels, until_ns: int, acknowledged_ns: int) -> tuple[list[str], int]:
-        """Carry what `old` carried until `until_ns`; return what was missed before it was acknowledged here."""
+    def take_over(self, old: Channels, until_ns: int, acknowledged_ns: int) -> None:
+        """Carry what `old` carried until `until_ns`; nothing is missed where it was acknowledged here before."""
         old.lose(until_ns)
-        self._open_ns = {channel: old._open_ns.get(channel, 0) for channel in self.wanted}
-        opened = {channel: self._open_ns.pop(channel, 0) for channel in self.subscribed}
-        return _gap({channel: since_ns for channel, since_ns in opened.items() if since_ns < acknowledged_ns})
+        covered = {channel for channel in self.subscribed if old._open_ns.get(channel, 0) >= acknowledged_ns}
+        self._open_ns = {channel: old._open_ns.get(channel, 0) for channel in self.wanted - covered}
 
     def gap(self) -> tuple[list[str], int]:
         """Return the channels that miss frames now, and since when."""

@@ -98,10 +98,7 @@ class Connection:
             self._successor, self._next_successor_s = None, now_s + delay_s
 
     def _hand_over(self, old: Life, new: Life) -> None:
-        until_ns = old.complete_ns()
-        missed, since_ns = new.channels.take_over(self.channels, until_ns, new.acknowledged_ns)
-        if missed:
-            new.say_gap(missed, since_ns, new.acknowledged_ns)
+        new.channels.take_over(self.channels, old.complete_ns(), new.acknowledged_ns)
         if old.end.done():
             self._bury(old)
             log.warning("%s: %s before %s was ready", old.name, old.end.result(), new.name)

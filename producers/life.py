@@ -81,11 +81,6 @@ class Life:
         """Say something of this socket in raw."""
         self._frames.say(control, self._control)
 
-    def say_gap(self, channels: Sequence[str], from_ns: int, to_ns: int) -> None:
-        """Say what is missed, and until when."""
-        metrics.GAPS.inc()
-        self.say(Control("gap", tuple(channels), from_ns=from_ns, to_ns=to_ns))
-
     def lived_s(self) -> float:
         """Return its age."""
         return time.monotonic() - self._born_s
@@ -182,19 +177,14 @@ class Life:
     async def _subscribe(self, dialogue: Dialogue, channels: Sequence[str]) -> None:
         answer = await dialogue.ask("subscribe", channels)
         if answer.accepted:
-            self._acknowledge(answer.accepted, answer.received_ns)
+            self.channels.subscribe(answer.accepted)
+            self.acknowledged_ns = answer.received_ns
+            self.say(Control("subscribed", tuple(answer.accepted)))
         for reason in {*answer.refused.values(), answer.reason} - {""}:
             log.warning("%s: subscription refused: %s", self.name, reason)
         self.channels.refused.update(answer.refused)
         for channel in answer.left:
             await self._subscribe(dialogue, [channel])
-
-    def _acknowledge(self, channels: Sequence[str], received_ns: int) -> None:
-        missed, since_ns = self.channels.subscribe(channels)
-        self.acknowledged_ns = received_ns
-        self.say(Control("subscribed", tuple(channels)))
-        if missed:
-            self.say_gap(missed, since_ns, received_ns)
 
     async def _unsubscribe(self, dialogue: Dialogue, channels: Sequence[str]) -> None:
         answer = await dialogue.ask("unsubscribe", channels)
@@ -216,7 +206,16 @@ class Life:
             await asyncio.sleep(0)  # the reader takes what came before the answer
             if self._frames.room.is_set():
                 self._answered_ns = asked_ns
+            if self.is_proven():
+                self._close_gap()
             await asyncio.sleep(self._timing.prove_s)
+
+    def _close_gap(self) -> None:
+        """Only now: exchanges acknowledge what they do not deliver."""
+        missed, since_ns = self.channels.prove()
+        if missed:
+            metrics.GAPS.inc()
+            self.say(Control("gap", tuple(missed), from_ns=since_ns, to_ns=self._proof_ns))
 
     async def _watch(self) -> None:
         while True:

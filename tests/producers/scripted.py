@@ -67,10 +67,11 @@ def stamped(made_ns: int, **more: object) -> str:
 
 
 class Status(NamedTuple):
-    """An answer that is none."""
+    """An answer with a status and headers."""
 
     status: int
     headers: Mapping[str, str] | None = None
+    body: bytes = b""
 
 
 @dataclass
@@ -79,9 +80,12 @@ class Scripted:
 
     url: str = ""
     answers: dict[str, bytes | Status] = field(default_factory=dict)  # by path with query
+    answering: asyncio.Event = field(default_factory=asyncio.Event)  # cleared: requests wait for their answers
     refused: set[str] = field(default_factory=set)  # channels without a handler
     repeated: set[str] = field(default_factory=set)  # channels that it says are subscribed already
     acknowledges: bool = True
+    accepts: bool = True  # new sockets
+    answers_each: bool = False  # a reply for each channel of a message, as OKX does
     talks: bool = False  # sends frames of both busiest channels, on every socket, all the time
     pings: int = 0  # of the WebSocket protocol, all answered
     told: list[Told] = field(default_factory=list)
@@ -108,12 +112,19 @@ class Scripted:
                 await self.send(stamped(time.time_ns(), topic="publicTrade.BTCUSDT"))
             await asyncio.sleep(0.005)
 
-    def cut(self) -> None:
-        """Cut every socket without a close frame."""
-        for socket in self.sockets:
+    def cut(self, count: int | None = None) -> None:
+        """Cut every socket, or so many of the oldest, without a close frame."""
+        for socket in list(self.sockets)[:count]:
             assert socket._req is not None
             assert socket._req.transport is not None
             socket._req.transport.abort()
+
+    def _replies(self, channels: tuple[str, ...]) -> list[dict[str, Any]]:
+        if not channels:
+            return [{"success": True, "ret_msg": "pong"}]
+        if not self.answers_each:
+            return [self._reply(channels)]
+        return [{**self._reply((channel,)), "channel": channel} for channel in channels]
 
     def _reply(self, channels: tuple[str, ...]) -> dict[str, Any]:
         for wrong, reason in ((self.refused, "handler not found"), (self.repeated, "already subscribed")):
@@ -124,12 +135,15 @@ class Scripted:
 
     async def _rest(self, request: web.Request) -> web.Response:
         self.requests.append(request.raw_path)
+        await self.answering.wait()
         answer = self.answers.get(request.raw_path, b'{"retCode":0,"retMsg":"OK","result":{},"time":1}')
         if isinstance(answer, Status):
-            return web.Response(status=answer.status, headers=answer.headers)
+            return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
         return web.Response(body=answer)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        if not self.accepts:
+            raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse(autoping=False)
         await socket.prepare(request)
         self.sockets[socket] = set()
@@ -143,8 +157,9 @@ class Scripted:
             self.told.append(Told(request.path, said["op"], channels))
             if self.acknowledges:
                 self.sockets[socket].update(channels)
-                reply = self._reply(channels) if channels else {"success": True, "ret_msg": "pong"}
-                await socket.send_json({**reply, "conn_id": "c", "req_id": said.get("req_id", ""), "op": said["op"]})
+                for reply in self._replies(channels):
+                    head = {"conn_id": "c", "req_id": said.get("req_id", ""), "op": said["op"]}
+                    await socket.send_json({**reply, **head})
         del self.sockets[socket]
         return socket
 
@@ -153,6 +168,7 @@ class Scripted:
 async def scripted() -> AsyncIterator[Scripted]:
     """Serve while the block runs."""
     server = Scripted()
+    server.answering.set()
     app = web.Application()
     app.router.add_get("/v5/public/{category}", server._socket)
     app.router.add_get("/v5/market/{what}", server._rest)

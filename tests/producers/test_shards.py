@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from producers.exchange import Limits
 from producers.shards import assign
 
@@ -24,6 +26,11 @@ def test_channels_stay_where_they_are_and_new_ones_fill_the_room_of_those_gone()
 
 def test_a_connection_keeps_its_place_when_all_its_channels_are_gone() -> None:
     assert assign(["c3"], [{"a1", "b2"}, {"c3"}], NARROW) == [set(), {"c3"}]
+
+
+def test_no_connection_carries_more_channels_than_it_may() -> None:
+    limits = replace(LIMITS, channels_per_connection=2)
+    assert assign(["a", "b", "c", "d"], [{"b"}], limits) == [{"a", "b"}, {"c", "d"}]
 
 
 def test_nothing_wanted_needs_no_connection() -> None:
