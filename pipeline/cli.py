@@ -249,6 +249,23 @@ def tail(context: click.Context, topic: str, lines: int, follow: bool) -> None:
 
 
 @cli.command()
+@click.argument("liquidation_id", metavar="ID")
+@click.pass_context
+def evidence(context: click.Context, liquidation_id: str) -> None:
+    """Print a liquidation, by its ID of 32 hex digits, and the frame that it came from: one JSON object."""
+    loaded = _settings(context)
+    from . import clickhouse
+    from .jsonlines import as_text
+
+    if not re.fullmatch("[0-9a-f]{32}", liquidation_id):
+        raise click.BadParameter(f"{liquidation_id!r} is no id: 32 hex digits, in lower case", param_hint="ID")
+    found = clickhouse.evidence(loaded, liquidation_id)
+    if found is None:
+        raise exits.Ended(f"{loaded.database} knows no liquidation {liquidation_id}: is it of another market?")
+    click.echo(orjson.dumps(found, default=as_text))
+
+
+@cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(context: click.Context, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sinks import migrate as migrations
 from sinks import queries
@@ -74,3 +75,15 @@ def rows(settings: Settings) -> dict[str, int]:
     """Return how many rows each table holds."""
     with reaching(settings) as where, connect(where) as client:
         return queries.counts(client, where.database)
+
+
+def evidence(settings: Settings, liquidation_id: str) -> dict[str, Any] | None:
+    """Return a liquidation and the frames behind it; None where neither is known."""
+    with reaching(settings) as where, connect(where) as client:
+        return queries.evidence(client, where.database, liquidation_id)
+
+
+def alive_share(settings: Settings) -> dict[str, float]:
+    """Return by exchange which share of the last hour's minutes proves that no liquidation was missed."""
+    with reaching(settings) as where, connect(where) as client:
+        return queries.alive_share(client, where.database)

@@ -10,10 +10,11 @@ import orjson
 
 def line(record: str, fields: Mapping[str, Any]) -> str:
     """Return one JSON object: the record's name, then its fields; bytes appear as text."""
-    return orjson.dumps({"record": record, **fields}, default=_text).decode()
+    return orjson.dumps({"record": record, **fields}, default=as_text).decode()
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return bytes as text, for orjson."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     raise TypeError(f"no JSON for {type(value).__name__}")

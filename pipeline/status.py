@@ -10,7 +10,7 @@ from processors.stages import STAGES
 from schemas.topics import TOPICS, full_name
 
 from .access import TO_WATCH, check_access
-from .clickhouse import rows
+from .clickhouse import alive_share, rows
 from .exits import Refused, Unreachable
 from .reading import Offsets, bounds, consumer, partitions
 from .settings import Settings
@@ -52,18 +52,14 @@ def held(settings: Settings) -> dict[str, int]:
 
 
 def collect(settings: Settings) -> dict[str, Any]:
-    """Return topics, lag by group and rows by table; rows None while ClickHouse is away."""
-    check_access(admin(settings), settings, TO_WATCH)
-    return {"market": settings.market, "topics": held(settings), "lag": lag(settings), "rows": _rows(settings)}
-
-
-def _rows(settings: Settings) -> dict[str, int] | None:
+    """Return topics, lag by group, rows by table and coverage; the last two None while ClickHouse is away."""
+    found: dict[str, Any] = {"market": settings.market, "topics": held(settings), "lag": lag(settings)}
     try:
-        return rows(settings)
-    except Refused:
-        raise
+        found["rows"] = rows(settings)
+        found["alive_share"] = alive_share(settings) if found["rows"] else {}
     except Unreachable:
-        return None
+        found["rows"] = found["alive_share"] = None
+    return found
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -76,6 +72,8 @@ def table(found: Mapping[str, Any]) -> str:
     ]
     if found["rows"] is None:
         return "\n".join([*lines, "", "ClickHouse does not answer"])
-    return "\n".join(
-        [*lines, "", "table (rows)", *(f"  {name:34}{count:>14,}" for name, count in found["rows"].items())]
-    )
+    lines += ["", "table (rows)"]
+    lines += [f"  {name:34}{count:>14,}" for name, count in found["rows"].items()]
+    lines += ["", "exchange (minutes of the last hour in which no liquidation was missed)"]
+    lines += [f"  {name:34}{share:>14.0%}" for name, share in found["alive_share"].items()]
+    return "\n".join(lines)

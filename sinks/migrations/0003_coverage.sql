@@ -140,7 +140,7 @@ FROM
             NULL AS last_close, NULL AS open_interest_base, NULL AS open_interest_usd, NULL AS funding_rate,
             NULL AS trades, NULL AS taker_buy_base, NULL AS taker_sell_base, NULL AS taker_buy_usd,
             NULL AS taker_sell_usd, NULL AS large_buy_base, NULL AS large_sell_base
-        FROM {database}.minutes FINAL
+        FROM {database}.v_minutes
         UNION ALL
         SELECT
             exchange, symbol, asset, minute_time, is_final,
@@ -148,13 +148,13 @@ FROM
             mark_open, mark_high, mark_low, mark_close, index_close, last_close, open_interest_base,
             open_interest_usd, funding_rate, trades, taker_buy_base, taker_sell_base, taker_buy_usd, taker_sell_usd,
             large_buy_base, large_sell_base
-        FROM {database}.market_minutes FINAL
+        FROM {database}.v_market_minutes
     )
     GROUP BY exchange, symbol, minute_time
 ) AS told
 LEFT JOIN
 (
-    SELECT exchange, minute_time, is_alive, is_final FROM {database}.coverage FINAL WHERE stream = 'liquidations'
+    SELECT exchange, minute_time, is_alive, is_final FROM {database}.v_coverage WHERE stream = 'liquidations'
 ) AS covered USING (exchange, minute_time)
 COMMENT 'Minutes of each tracked symbol, with and without liquidations: zero where the feed was proven alive, null where it was not.';
 
