@@ -53,10 +53,13 @@ def held(settings: Settings) -> dict[str, int]:
 
 def collect(settings: Settings) -> dict[str, Any]:
     """Return topics, lag by group, rows by table and coverage; the last two None while ClickHouse is away."""
+    check_access(admin(settings), settings, TO_WATCH)
     found: dict[str, Any] = {"market": settings.market, "topics": held(settings), "lag": lag(settings)}
     try:
         found["rows"] = rows(settings)
         found["alive_share"] = alive_share(settings) if found["rows"] else {}
+    except Refused:
+        raise
     except Unreachable:
         found["rows"] = found["alive_share"] = None
     return found
