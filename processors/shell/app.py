@@ -11,6 +11,7 @@ from typing import Any
 
 import faust
 import mode
+from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import KafkaException
 
 from .connection import Client, faust_settings
@@ -21,6 +22,7 @@ from .outbox import DeliveryError, Outbox
 from .transport import StrictTransport
 from .tuning import Tuning
 
+EXIT_UNREACHABLE = 4
 STOP_LIMIT_S = 20.0
 AT_ONCE = 10  # records between two turns of the event loop: Faust takes a turn for each, a fifth of what it costs
 LAST_SNAPSHOT_LIMIT_S = 1.0
@@ -58,6 +60,14 @@ class App(faust.App):
 
     def _create_directories(self) -> None:
         """Leave the working directory alone."""
+
+    async def start(self) -> None:
+        """Start; a broker that went away since its topics were looked at ends the process, for nothing is read yet."""
+        try:
+            await super().start()
+        except KafkaConnectionError as error:
+            self.log.error("Kafka has gone away during the start: %s", error)
+            os._exit(EXIT_UNREACHABLE)  # Faust's own end trips over what has not started
 
     async def stop(self) -> None:
         """Snapshot and stop; a stop that hangs (broker away, agent stuck) ends in exit code 1 and loses nothing."""

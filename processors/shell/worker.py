@@ -47,8 +47,9 @@ def run_worker(
     `inputs` and `outputs` are topics without prefix; so is `state.<name>`, which holds the snapshots. `client` holds
     librdkafka's settings. A stable `instance` per replica lets a restarted worker have its partitions back at once.
     The caller has seen that all topics are there, inputs and state with equal numbers of partitions: for what is
-    missing Faust would wait in silence. Exit codes: 0 after SIGTERM, 1 after a crash. Logging stays as the caller
-    configured it; metrics are in the default registry of prometheus_client.
+    missing Faust would wait in silence. Exit codes: 0 after SIGTERM, 1 after a crash, 4 when Kafka goes away
+    during the start. Logging stays as the caller configured it; metrics are in the default registry of
+    prometheus_client.
     """
     named = partial(full_name, prefix)
     read, write, state = {n: named(n) for n in inputs}, {n: named(n) for n in outputs}, named(f"state.{name}")

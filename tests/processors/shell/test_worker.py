@@ -10,6 +10,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from embedded.kafka import Broker
+from embedded.processes import free_port
 
 from .digest import POISON, WEDGE
 from .stage import LIMIT_S, Stage, stage, until
@@ -105,3 +106,10 @@ def test_a_wedged_worker_lets_its_health_file_go_stale(one: Stage) -> None:
     one.produce(1, special=WEDGE)
     until(lambda: time.time() - file.stat().st_mtime > 2.5)
     assert one.workers[0].poll() is None
+
+
+def test_a_broker_that_goes_away_during_the_start_ends_the_worker_with_a_line_and_code_4(tmp_path: Path) -> None:
+    nobody = Stage(f"127.0.0.1:{free_port()}", "away.", tmp_path)
+    assert nobody.start().wait(LIMIT_S) == 4
+    assert "Kafka has gone away during the start" in nobody.log_of(0)
+    assert "Traceback" not in nobody.log_of(0)
