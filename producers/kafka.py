@@ -26,7 +26,7 @@ DEFAULTS = {
     "compression.type": "zstd",
     "queue.buffering.max.kbytes": 64 << 10,
     "reconnect.backoff.max.ms": 1_000,
-    "log_level": 3,
+    "log_level": 2,  # what it says each time that it cannot connect, `RawTopic` says once
 }
 GUARANTEES = {
     "message.max.bytes": 2 << 20,
@@ -57,13 +57,15 @@ class RawTopic:
         self.room.set()
         self.delivered_seq = -1  # the last frame of this run that Kafka acknowledged or the spool keeps
         self._topic, self._partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
-        self._producer = Producer({**DEFAULTS, **client, **GUARANTEES})
+        self._producer = Producer({**DEFAULTS, **client, **GUARANTEES, "error_cb": self._explain})
         self._encode = encoder(RawBatch)
         self._spool = spool
         self._memory: deque[Entry] = deque()  # the client has them; empty as long as the spool holds one it has not
         self._run_id = ""
         self._newest_ms = 0
         self._answered_s = time.monotonic()  # when Kafka last acknowledged, or there was nothing to
+        self._is_told_away = False
+        self._reason = "it says nothing"  # why Kafka does not answer, as the client sees it
         self._over = ""  # why nothing more is taken
         self._failure = ""
         self._dropped = metrics.DROPPED.labels(exchange)
@@ -86,6 +88,7 @@ class RawTopic:
         self._take_acknowledgements()
         if self._is_away():
             self._spill()
+        self._tell()
         metrics.UNDELIVERED.set(self.undelivered())
         metrics.SPOOL_BATCHES.set(len(self._spool))
         metrics.SPOOL_BYTES.set(self._spool.bytes)
@@ -128,6 +131,20 @@ class RawTopic:
 
     def _is_away(self) -> bool:
         return self.undelivered() > 0 and time.monotonic() - self._answered_s > SPOOL_AFTER_S
+
+    def _tell(self) -> None:
+        """Say once that Kafka is away, and once that it has caught up."""
+        if self._is_away() and not self._is_told_away:
+            log.warning(
+                "%s: Kafka does not answer, frames go to %s: %s", self._topic, self._spool.directory, self._reason
+            )
+            self._is_told_away = True
+        elif self._is_told_away and not len(self._spool):
+            log.info("%s: Kafka has all that was in %s", self._topic, self._spool.directory)
+            self._is_told_away = False
+
+    def _explain(self, error: KafkaError) -> None:
+        self._reason = error.str()
 
     def _produce(self, entry: Entry) -> bool:
         """Hand an entry to the client; return whether it took it."""

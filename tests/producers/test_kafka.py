@@ -139,9 +139,14 @@ async def test_while_kafka_is_well_nothing_touches_the_disk(broker: Broker, topi
 
 
 async def test_kafka_away_for_a_while_delays_frames_and_nothing_else(
-    unsteady: Broker, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unsteady: Broker,
+    topic_prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(kafka, "SPOOL_AFTER_S", 0.2)
+    caplog.set_level("INFO")
     client = {**create_raw(unsteady, topic_prefix), "queue.buffering.max.messages": "50"}
     published = []
 
@@ -168,6 +173,9 @@ async def test_kafka_away_for_a_while_delays_frames_and_nothing_else(
         assert await topic.drain(10) == 0
         assert os.listdir(tmp_path) == ["lock"]
     assert contents(unsteady, topic_prefix) == published
+    away, back = caplog.messages
+    assert away.startswith(f"{topic_prefix}raw.v1: Kafka does not answer, frames go to {tmp_path}: ")
+    assert back == f"{topic_prefix}raw.v1: Kafka has all that was in {tmp_path}"
 
 
 async def test_what_a_stop_cannot_deliver_comes_first_at_the_next_start(
