@@ -36,6 +36,11 @@ def _settings(context: click.Context, **more: object) -> Settings:
     return loaded
 
 
+def _service(context: click.Context) -> Settings:
+    exits.may_end_from_now_on()
+    return _settings(context)
+
+
 @cli.command()
 @click.option("--for", "duration", type=str, help="End by itself: 90s, 10m, 2h. The clock starts when all is ready.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
@@ -100,7 +105,7 @@ def setup(context: click.Context, check: bool) -> None:
 @click.pass_context
 def produce(context: click.Context, exchange: str, dry_run: bool) -> None:
     """Publish the raw frames of one EXCHANGE."""
-    loaded = _settings(context)
+    loaded = _service(context)
     from producers.registry import EXCHANGES
     from producers.run import run as produce_run
 
@@ -129,7 +134,7 @@ def produce(context: click.Context, exchange: str, dry_run: bool) -> None:
 @click.pass_context
 def process(context: click.Context, stage: str) -> None:
     """Run the worker of one STAGE."""
-    loaded = _settings(context)
+    loaded = _service(context)
     from processors.shell import run_worker
     from processors.stages import STAGES
 
@@ -154,7 +159,7 @@ def process(context: click.Context, stage: str) -> None:
 @click.pass_context
 def sink(context: click.Context) -> None:
     """Land the topics in ClickHouse."""
-    loaded = _settings(context)
+    loaded = _service(context)
     from sinks.run import run as sink_run
 
     from .access import TO_SINK

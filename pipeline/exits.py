@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 FAILURE = 1
 CONFIGURATION = 3
@@ -46,3 +47,8 @@ class Unreachable(Ended):
 
 class Refused(Unreachable):
     """Kafka or ClickHouse answers, and does not know us or does not let us."""
+
+
+def may_end_from_now_on() -> None:
+    """End with 0 where a service is told to stop while it still starts, as it does later."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

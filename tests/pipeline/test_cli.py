@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,20 @@ def test_a_service_without_its_topics_says_what_to_do(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"liq: {missing} is missing; ")
     assert "run `liq setup`" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("produce", "bybit"), ("process",), ("sink",)], ids=lambda value: value[0])
+def test_a_service_that_is_told_to_stop_while_it_starts_ends_well(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    command, environment = [sys.executable, "-m", "pipeline", *arguments], {"LIQ_KAFKA_BROKERS": NOBODY}
+    started = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    while not catches(started, signal.SIGTERM):
+        assert started.poll() is None
+        time.sleep(0.01)
+    started.terminate()
+
+    assert (started.communicate(timeout=60)[1], started.returncode) == ("", 0)
+
+
+def catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    [mask] = re.findall(r"SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+    return bool(int(mask, 16) >> (number - 1) & 1)
