@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from simulator.exchanges.registry import EXCHANGES
 from simulator.run import run
 from simulator.truth import Known
 
@@ -84,4 +85,7 @@ def test_an_unknown_exchange_is_one_clear_error_and_code_1(caplog: pytest.LogCap
         code = run("mtgox")
 
     (record,) = caplog.records
-    assert (code, record.getMessage()) == (1, "no such exchange: 'mtgox', the simulator plays bybit")
+    assert (code, record.getMessage()) == (
+        1,
+        f"no such exchange: 'mtgox', the simulator plays {', '.join(EXCHANGES)}",
+    )
