@@ -47,8 +47,12 @@ class Needs(NamedTuple):
 TO_SET_UP = Needs(dict.fromkeys(TOPICS, LOOK), reads_alone=False)
 TO_PRODUCE = Needs({"raw": READ | WRITE})
 TO_SINK = Needs(
-    {**{table.topic: READ for table in TABLES.values()}, DEAD_LETTERS: READ | WRITE}, {"sink": READ}, reads_alone=False
+    {**{table.topic: READ for table in TABLES.values()}, **dict.fromkeys((DEAD_LETTERS, "minutes"), READ | WRITE)},
+    {"sink": READ},
+    reads_alone=False,
 )
+TO_REBUILD = Needs({"minutes": WRITE}, reads_alone=False)
+TO_REPLAY = Needs({**{table.topic: WRITE for table in TABLES.values()}, "raw": READ})
 TO_WATCH = Needs(dict.fromkeys(TOPICS, LOOK), dict.fromkeys([*STAGES, "sink"], LOOK))
 
 

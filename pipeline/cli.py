@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -158,24 +160,26 @@ def process(context: click.Context, stage: str) -> None:
 @cli.command()
 @click.pass_context
 def sink(context: click.Context) -> None:
-    """Land the topics in ClickHouse."""
+    """Land the topics in ClickHouse, and now and then rebuild the minutes that do not add up."""
     loaded = _service(context)
     from sinks.run import run as sink_run
 
     from .access import TO_SINK
     from .clickhouse import address, check_access
+    from .rebuild import now_and_then
     from .setup import verify_topics
 
     verify_topics(loaded, TO_SINK)
     check_access(loaded)
-    code = sink_run(
-        prefix=loaded.prefix,
-        client=loaded.kafka,
-        clickhouse=address(loaded),
-        group=f"{loaded.prefix}sink",
-        instance=f"sink-{loaded.instance}",
-        health_file=loaded.health_file,
-    )
+    with now_and_then(loaded):
+        code = sink_run(
+            prefix=loaded.prefix,
+            client=loaded.kafka,
+            clickhouse=address(loaded),
+            group=f"{loaded.prefix}sink",
+            instance=f"sink-{loaded.instance}",
+            health_file=loaded.health_file,
+        )
     raise SystemExit(code)
 
 
@@ -235,6 +239,80 @@ def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
     if dead:
         click.echo(f"liq: {dead} frames could not be understood; they are among the records as DeadLetter", err=True)
         raise SystemExit(exits.FINISHED_WITH_LOSSES)
+
+
+@cli.command()
+@click.argument("exchange")
+@click.option("--from", "start", required=True, help="First moment that was received: 2026-11-20T14:00; UTC.")
+@click.option("--to", "end", required=True, help="The moment behind the last one; both go by whole minutes.")
+@click.option("--file", type=click.File("rb"), help="JSON lines instead of Kafka: everything of this stretch.")
+@click.option("--revision", type=click.IntRange(min=1), help="Of the records; by default above all that is stored.")
+@click.option(
+    "--warm-up", type=click.IntRange(min=0), default=12, show_default=True, help="Minutes read before --from."
+)
+@click.pass_context
+def replay(
+    context: click.Context,
+    exchange: str,
+    start: str,
+    end: str,
+    file: BinaryIO | None,
+    revision: int | None,
+    warm_up: int,
+) -> None:
+    """Run raw of one EXCHANGE through the mapping as it is now, in place of what was made of it before.
+
+    Publishes with a higher revision, retracts what the mapping does not make any more, rebuilds the minutes, and
+    prints one JSON object of counts. Ends with 5 where the stretch has dead letters or gaps.
+    """
+    loaded = _settings(context)
+    from processors.normalize.registry import NORMALIZERS
+
+    from .access import TO_REPLAY
+    from .replay import replay as replay_stretch
+    from .setup import verify_topics
+    from .stretch import Stretch, from_file, from_kafka
+
+    _known(exchange, NORMALIZERS)
+    stretch = Stretch(exchange, _minute_ms(start, "--from"), _minute_ms(end, "--to", is_end=True))
+    verify_topics(loaded, TO_REPLAY)
+    source = from_file(exchange, file) if file else from_kafka(loaded, stretch, warm_up)
+    report = replay_stretch(loaded, stretch, source, is_file=file is not None, revision=revision)
+    click.echo(orjson.dumps(report))
+    if report["dead_letters"] or report["gaps"]:
+        raise SystemExit(exits.FINISHED_WITH_LOSSES)
+
+
+@cli.command()
+@click.option("--exchange", default="", help="Only this one.")
+@click.option("--from", "start", help="First minute of event time, UTC; by default 26 hours before the last.")
+@click.option("--to", "end", help="The moment behind the last minute; by default some minutes ago.")
+@click.pass_context
+def rebuild(context: click.Context, exchange: str, start: str | None, end: str | None) -> None:
+    """Add up minutes once more whose rows do not agree with their liquidations, and print how many there were."""
+    loaded = _settings(context)
+    from processors.normalize.registry import NORMALIZERS
+
+    from .access import TO_REBUILD
+    from .rebuild import rebuild_between
+    from .setup import verify_topics
+
+    if exchange:
+        _known(exchange, NORMALIZERS)
+    from_ms = _minute_ms(start, "--from") if start else None
+    to_ms = _minute_ms(end, "--to", is_end=True) if end else None
+    verify_topics(loaded, TO_REBUILD)
+    click.echo(orjson.dumps({"minutes": rebuild_between(loaded, from_ms, to_ms, exchange)}))
+
+
+def _minute_ms(text: str, option: str, *, is_end: bool = False) -> int:
+    """Return the start of a moment's minute, for the end of a stretch that of the next one, in ms since the epoch."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no moment: 2026-11-20T14:00", param_hint=option) from error
+    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (math.ceil(seconds / 60) if is_end else math.floor(seconds / 60)) * 60_000
 
 
 @cli.command()

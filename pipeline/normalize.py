@@ -46,12 +46,15 @@ def records(exchange: str, lines: Iterable[bytes]) -> Iterator[Any]:
     """Yield the records of all frames in order, dead letters among them; at the end what was still pending."""
     stage = Normalize(exchange, NORMALIZERS[exchange](), REVISIONS[exchange], ONE_PARTITION, WANTED)
     for number, line in parse(lines):
-        yield from _records(stage.receive(_frame(exchange, number, line)))
+        yield from _records(stage.receive(frame_of(exchange, number, line)))
     yield from _records(stage.flush())
 
 
-def _frame(exchange: str, number: int, line: Line) -> Frame:
-    """A request starts with its method; everything else is the URL of a socket. The offset is the line's number."""
+def frame_of(exchange: str, number: int, line: Line) -> Frame:
+    """Return the frame of a line, whose number is its offset.
+
+    A source that starts with a method is a request; everything else is the URL of a socket.
+    """
     kind = SourceKind.REST if line.source.partition(" ")[0] in ("GET", "POST") else SourceKind.FRAME
     payload = line.payload.encode("utf-8", "surrogatepass")
     return Frame(

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     clickhouse_tls: bool = Field(False, description="TLS to ClickHouse, whose port is 9440 then by custom")
     clickhouse_ca: File = Field(None, description="PEM of the authority behind ClickHouse; unset: well-known ones")
     clickhouse_database: str = Field("", description="database; empty: liq_sim or liq_live, by market")
+    rebuild_every_s: float = Field(
+        300, ge=0, description="seconds between two looks of the sink for minutes that do not add up; 0: none"
+    )
     spool_dir: Path | None = Field(None, description="where producers keep frames while Kafka is away; unset: data_dir")
     spool_mib: int = Field(1024, ge=32, description="MiB that each producer may keep there")
     instance: str = Field("0", description="stable name of this replica: static membership in consumer groups")
