@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade
 from processors.normalize.stage import Normalize
@@ -177,6 +178,16 @@ def raw(payload: bytes, *, received_s: float, kind: SourceKind = SourceKind.FRAM
     return Frame(payload, at(received_s), kind, "wss://tiny", "tiny-1", 1, 7, 0)
 
 
-def control(said: str, *, received_s: float) -> Frame:
+def control(
+    said: str,
+    *,
+    received_s: float,
+    channels: Sequence[str] = (),
+    from_s: float | None = None,
+    to_s: float | None = None,
+    connection: str = "tiny-1",
+) -> Frame:
     """Return a control frame of the producer."""
-    return raw(json.dumps({"control": said}).encode(), received_s=received_s, kind=SourceKind.CONTROL)
+    times = {name: at(second) * 1_000_000 for name, second in (("from_ns", from_s), ("to_ns", to_s)) if second}
+    payload = json.dumps({"control": said, "channels": channels, **times}).encode()
+    return replace(raw(payload, received_s=received_s, kind=SourceKind.CONTROL), connection=connection)

@@ -237,6 +237,11 @@ def scenario(chance: random.Random, count: int) -> list[Frame]:
             frames.append(control("heartbeat", received_s=now_s))
         if number % 41 == 0:
             frames.append(control("disconnected", received_s=now_s))
+        if number % 41 in (0, 2, 3):
+            channels = [f"{stream}.{chance.choice('AB')}" for stream in ("liquidations", "quotes", "trades")]
+            frames.append(control("subscribed", received_s=now_s, channels=channels))
+            told = control("gap", received_s=now_s, channels=channels, from_s=event_s, to_s=now_s)
+            frames += [told] * chance.randrange(2)
         if number % 7 == 0 and number > 200:
             frames.append(raw(b"trades: garbage", received_s=now_s))
     return frames
