@@ -18,7 +18,7 @@ from .exchange import Exchange, Feed, Limits, Operation, Poll, Refusal, Reply, R
 
 TYPES = ("SWAP", "FUTURES")  # MARGIN has other units, OPTION no sizes
 BY_TYPE = frozenset({"liquidation-orders"})  # channels about all instruments of a type
-STAMPED = frozenset({"mark-price", "tickers"})  # their `ts` is when the frame was made, and they are the proofs
+STAMPED = frozenset({"mark-price", "index-tickers", "tickers"})  # the proofs: their `ts` is when the frame was made
 TOO_MANY_REQUESTS = "50011"
 WRONG_CHANNEL = re.compile(r"channel:\s*([\w-]+)\s*,\s*inst(?:Id|Type):\s*(\S+) doesn't exist", re.IGNORECASE)
 
@@ -192,7 +192,7 @@ OKX = Exchange(
     # they do not wait behind tickers and trades.
     feeds=(
         Feed("liquidations", "ws", PUBLIC, proof=b'"channel":"mark-price"'),
-        Feed("prices", "ws", PUBLIC, proof=b'"channel":"tickers"'),
+        Feed("prices", "ws", PUBLIC, proof=b'tickers"'),  # those of indexes too
         Feed("majors", "ws", PUBLIC, proof=b'"channel":"tickers"'),
     ),
     # A message stays far below its 64 KB; 480 of them are allowed an hour. Three connections a second are, per address.

@@ -185,6 +185,7 @@ def test_prices_and_trades_say_when_they_were_made_and_liquidations_do_not(frame
     ("feed", "frame"),
     [
         ("liquidations", b'{"arg":{"channel":"mark-price","instId":"BTC-USDT-SWAP"},"data":[{}]}'),
+        ("prices", b'{"arg":{"channel":"index-tickers","instId":"BTC-USDT"},"data":[{}]}'),
         ("prices", b'{"arg":{"channel":"tickers","instId":"XRP-USDT-SWAP"},"data":[{}]}'),
         ("majors", b'{"arg":{"channel":"tickers","instId":"BTC-USDT-SWAP"},"data":[{}]}'),
     ],
