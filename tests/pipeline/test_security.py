@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from clickhouse_driver import Client
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -29,16 +29,28 @@ from confluent_kafka.admin import (
 
 from embedded.clickhouse import Server
 from embedded.processes import free_port
+from pipeline.access import LOOK, TO_PRODUCE, TO_REBUILD, TO_REPLAY, TO_SINK, VERIFY, to_process
+from processors.stages import STAGES
+from schemas.topics import READER, full_name
+from sinks.connection import ClickHouse, connect
 from tests.secured import PASSWORD, Certificates, Secured, documented, secured_broker, tls_before
 
 LIMIT_S = 60.0
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "security.md"
 GRANTS = documented(PAGE)
 SERVICES = sorted({service for service, *_ in GRANTS})
-LACK_GROUPS = ("process", "sink")  # the users `<service>-alone` have all permissions but those on groups
+LACK_GROUPS = ("process", "sink")  # users `<service>-alone` have all permissions but those on groups
 NOBODY = "nobody"
 WATCHER = "CN=watcher"
-NAMES = {"DescribeConfigs": "DESCRIBE_CONFIGS"}
+ANY = AclBindingFilter(
+    restype=ResourceType.ANY,
+    name=None,  # type: ignore[arg-type]  # any: their types do not know of it
+    resource_pattern_type=ResourcePatternType.ANY,
+    principal=None,  # type: ignore[arg-type]
+    host=None,  # type: ignore[arg-type]
+    operation=AclOperation.ANY,
+    permission_type=AclPermissionType.ANY,
+)
 
 
 @dataclass(frozen=True)
@@ -77,8 +89,7 @@ class Secure:
         )
 
     def rows(self) -> int:
-        client = Client("127.0.0.1", self.plain_port, password=PASSWORD)  # type: ignore[no-untyped-call]  # no types
-        with client:
+        with connect(ClickHouse("127.0.0.1", self.plain_port, "liq_sim", password=PASSWORD)) as client:
             return int(client.execute("SELECT count() FROM liq_sim.liquidations")[0][0])
 
 
@@ -96,8 +107,12 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
 
 def grant(admin: AdminClient) -> None:
     """Make the users, with the permissions of the page."""
-    alone = [(f"{service}-alone", *rest) for service, *rest in GRANTS if service in LACK_GROUPS and rest[0] != "group"]
-    watcher = [(WATCHER, *rest) for service, *rest in GRANTS if service == "status"]
+    alone = [
+        (f"{service}-alone", kind, names, may)
+        for service, kind, names, may in GRANTS
+        if service in LACK_GROUPS and kind != "group"
+    ]
+    watcher = [(WATCHER, kind, names, may) for service, kind, names, may in GRANTS if service == "status"]
     bindings = [binding for row in [*GRANTS, *alone, *watcher] for binding in bindings_of(*row)]
     users = {*SERVICES, *(f"{service}-alone" for service in LACK_GROUPS), NOBODY}
     how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
@@ -106,11 +121,15 @@ def grant(admin: AdminClient) -> None:
     )
     for answer in [*made.values(), *admin.create_acls(bindings).values()]:
         answer.result()
-    any_of = AclBindingFilter(
-        *(ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY)
-    )
-    until(lambda: len(admin.describe_acls(any_of).result()) == len(bindings))
-    until(lambda: users <= admin.describe_user_scram_credentials().result().keys())
+    until(lambda: len(admin.describe_acls(ANY).result()) == len(bindings))
+    until(lambda: not unknown(admin, users))
+
+
+def unknown(admin: AdminClient, users: Iterable[str]) -> list[str]:
+    """Return the users that the broker has not heard of yet."""
+    answers = admin.describe_user_scram_credentials(sorted(users))
+    assert isinstance(answers, dict)
+    return [user for user, answer in answers.items() if answer.exception()]
 
 
 def bindings_of(user: str, kind: str, names: Iterable[str], operations: Iterable[str]) -> Iterator[AclBinding]:
@@ -118,8 +137,11 @@ def bindings_of(user: str, kind: str, names: Iterable[str], operations: Iterable
         pattern = ResourcePatternType.PREFIXED if name.endswith("*") else ResourcePatternType.LITERAL
         resource = (ResourceType[kind.upper()], name.removesuffix("*"), pattern)
         for operation in operations:
-            may = AclOperation[NAMES.get(operation, operation.upper())]
-            yield AclBinding(*resource, f"User:{user}", "*", may, AclPermissionType.ALLOW)
+            yield AclBinding(*resource, f"User:{user}", "*", operation_of(operation), AclPermissionType.ALLOW)
+
+
+def operation_of(text: str) -> AclOperation:
+    return AclOperation[re.sub(r"(?<!^)(?=[A-Z])", "_", text).upper()]  # DescribeConfigs
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -132,6 +154,30 @@ def until(condition: Callable[[], object]) -> None:
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=LIMIT_S)
     return process.returncode, out, err
+
+
+ASKED = {
+    "produce": TO_PRODUCE,
+    "process": to_process(STAGES["normalize"]),
+    "sink": TO_SINK,
+    "replay": TO_REPLAY,
+    "rebuild": TO_REBUILD,
+}
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_the_page_lists_what_the_code_asks_for(command: str) -> None:
+    needs = ASKED[command]
+    topics = {("topic", full_name("liq.sim.", name)): (may | VERIFY) - LOOK for name, may in needs.topics.items()}
+    groups = {("group", f"liq.sim.{name}"): may for name, may in needs.groups.items()}
+    alone = {("group", READER): LOOK} if needs.reads_alone else {}
+    listed = {
+        (kind, name): {operation_of(operation) for operation in operations}
+        for who, kind, names, operations in GRANTS
+        for name in names
+        if who == command
+    }
+    assert listed == {**topics, **groups, **alone}
 
 
 def test_every_service_works_with_its_own_user_and_the_permissions_of_the_page(secure: Secure) -> None:
