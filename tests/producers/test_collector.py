@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 import pytest
 
 from producers.collector import Collector
-from producers.exchange import Exchange, Poll
+from producers.exchange import Exchange, Poll, Request
 from producers.raw import Frames
 from producers.rest import Rest
 from producers.timing import Timing
@@ -84,6 +85,21 @@ async def test_tickers_are_polled_over_rest_again_and_again() -> None:
     async with collecting(quick(polls=lambda _pages, _majors: polls)) as it:
         paths = ("/v5/market/tickers?category=linear", "/v5/market/tickers?category=inverse")
         await until(lambda: all(it.server.requests.count(path) > 2 for path in paths))
+
+
+async def test_what_is_polled_follows_the_listing() -> None:
+    def polls(pages: Sequence[bytes], majors: frozenset[str]) -> Sequence[Poll]:
+        names = [each["symbol"] for text in pages for each in json.loads(text)["result"]["list"]]
+        return [Poll(tuple(Request("rest", f"/v5/market/{'-'.join(majors)}-{name}") for name in names), every_s=0.01)]
+
+    async with collecting(quick(polls=polls, listing_s=0.02)) as it:
+        await until(lambda: "/v5/market/BTC-XRPUSDT" in it.server.requests)
+        it.server.answers[f"{LINEAR}&cursor=2"] = page("linear", contract("NEWUSDT"))
+        await until(lambda: "/v5/market/BTC-NEWUSDT" in it.server.requests)
+        it.server.requests.clear()
+        await until(lambda: it.server.requests.count("/v5/market/BTC-NEWUSDT") > 5)
+        polled = {path for path in it.server.requests if path.startswith("/v5/market/BTC-")}
+        assert polled == {f"/v5/market/BTC-{name}" for name in ("BTCUSDT", "NEWUSDT", "BTCUSD")}
 
 
 async def test_a_new_listing_is_subscribed_and_one_that_ended_is_unsubscribed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from producers.connection import Connection
 from producers.pace import Pace
 from producers.raw import Frames
-from schemas.raw import Control
+from schemas.raw import Control, SourceKind
 
-from .connected import LINEAR, running
-from .scripted import QUICK, Kept, quick, stamped, until
+from .connected import LINEAR, Running, running
+from .scripted import DEADLINE_S, QUICK, Kept, quick, scripted, stamped, until
 
 START_NS = 1_000
 
@@ -126,3 +127,120 @@ async def test_a_server_that_is_away_is_tried_again_and_again(caplog: pytest.Log
     await until(lambda: len(caplog.messages) > 2)
     task.cancel()
     assert all(line.startswith("linear-0: ") and "connecting again in" in line for line in caplog.messages)
+
+
+async def number_until(it: Running, condition: Callable[[], object]) -> list[str]:
+    """Send numbered frames on every socket with the channel `a` until a condition holds; return those sent."""
+    sent: list[str] = []
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():
+            text = stamped(time.time_ns(), n=len(sent))
+            if await it.server.send(text, "a"):
+                sent.append(text)
+            await asyncio.sleep(0.002)
+    return sent
+
+
+async def test_a_connection_is_replaced_before_its_age_without_a_gap_and_without_a_lost_frame() -> None:
+    async with running("a", exchange=quick(life_s=0.2)) as it:
+        await until(it.connection.channels.is_complete)
+        sent = await number_until(it, lambda: len(it.sink.controls("disconnected")) > 1)
+        assert it.sink.controls("disconnected")[:2] == [
+            ("linear-0#1", Control("disconnected", reason="replaced by linear-0#2")),
+            ("linear-0#2", Control("disconnected", reason="replaced by linear-0#3")),
+        ]
+        assert it.sink.controls("gap") == []
+        await until(lambda: sent[-1] in it.sink.payloads())
+        assert set(sent) - set(it.sink.payloads()) == set()
+        names = {name for name, payload, _ in it.sink.frames(SourceKind.FRAME) if payload in sent}
+        assert {"linear-0#1", "linear-0#2", "linear-0#3"} <= names
+
+
+async def test_a_connection_is_replaced_when_the_exchange_announces_its_end() -> None:
+    async with running("a", exchange=quick(closing=lambda frame: frame == b"soon"), talks=True) as it:
+        await until(it.connection.channels.is_complete)
+        await it.server.send("soon")
+        await until(lambda: it.sink.controls("disconnected"))
+        assert it.sink.controls("disconnected") == [
+            ("linear-0#1", Control("disconnected", reason="replaced by linear-0#2"))
+        ]
+        assert it.sink.controls("gap") == []
+        before_ns = time.time_ns()
+        await until(lambda: it.connection.complete_ns() > before_ns)
+
+
+async def test_an_old_connection_goes_on_until_a_successor_succeeds(caplog: pytest.LogCaptureFixture) -> None:
+    async with running("a", exchange=quick(life_s=0.1)) as it:
+        await until(it.connection.channels.is_complete)
+        it.server.accepts = False
+        tried = await number_until(it, lambda: caplog.text.count("no successor yet") > 2)
+        assert it.sink.controls("disconnected") == []
+        it.server.accepts = True
+        sent = tried + await number_until(it, lambda: it.sink.controls("disconnected"))
+        assert it.sink.controls("gap") == []
+        assert it.sink.controls("disconnected")[0][1].reason.startswith("replaced by linear-0#")
+        await until(lambda: sent[-1] in it.sink.payloads())
+        assert set(sent) - set(it.sink.payloads()) == set()
+
+
+async def test_an_old_connection_that_ends_too_early_leaves_a_gap_until_its_successor_delivers() -> None:
+    patient = replace(QUICK, acknowledge_s=DEADLINE_S)
+    async with running("a", exchange=quick(life_s=0.1), timing=patient) as it:
+        await until(it.connection.channels.is_complete)
+        it.server.acknowledges = False
+        await number_until(it, lambda: len(it.server.subscribed()) == 2)
+        it.server.cut(1)
+        cut_ns = time.time_ns()
+        await until(lambda: it.sink.controls("disconnected"))
+        it.server.acknowledges = it.server.talks = True
+        await it.server.send('{"success":true,"ret_msg":"","req_id":"1","op":"subscribe"}')
+        await until(lambda: it.sink.controls("gap"))
+        [(connection, gap), *_] = it.sink.controls("gap")
+        assert (connection, gap.channels) == ("linear-0#2", ("a",))
+        assert gap.from_ns < cut_ns < gap.to_ns
+
+
+async def test_a_change_of_channels_reaches_the_successor_too() -> None:
+    patient = replace(QUICK, acknowledge_s=DEADLINE_S)
+    async with running("a", exchange=quick(life_s=0.1), timing=patient, talks=True) as it:
+        await until(it.connection.channels.is_complete)
+        it.server.acknowledges = False
+        await until(lambda: len(it.server.subscribed()) == 2)
+        it.connection.want(["a", "b"], START_NS)
+        it.server.acknowledges = True
+        await it.server.send('{"success":true,"ret_msg":"","req_id":"1","op":"subscribe"}')
+        await until(lambda: it.sink.controls("gap"))
+        assert {(gap.channels, gap.from_ns) for _, gap in it.sink.controls("gap")} == {(("b",), START_NS)}
+        await until(lambda: it.sink.controls("disconnected"))
+        assert it.connection.channels.wanted == it.connection.channels.subscribed == {"a", "b"}
+
+
+async def test_a_silent_path_and_the_other_are_tried_in_turn_and_the_one_that_delivers_is_kept() -> None:
+    feed = replace(LINEAR, other_path="/v5/public/inverse")
+    async with running("a", exchange=quick(proof_s=0.1), feed=feed) as it:
+        await until(lambda: len(it.server.told) > 3)
+        paths = [told.path for told in it.server.told[:4]]
+        assert paths == ["/v5/public/linear", "/v5/public/inverse"] * 2
+        it.server.talks = True
+        await until(lambda: it.sink.controls("gap"))
+        kept = it.server.told[-1].path
+        it.server.told.clear()
+        it.server.cut()
+        await until(lambda: it.server.told)
+        assert it.server.told[0].path == kept
+
+
+async def test_attempts_to_connect_keep_their_distance_over_all_connections() -> None:
+    async with scripted() as server:
+        attempts, frames = Pace(600.0), Frames("bybit", Kept())
+        connections = [
+            Connection(quick(), LINEAR, f"ws://{server.url}", name, frames, QUICK, attempts) for name in ("x", "y")
+        ]
+        for connection in connections:
+            connection.want(["a"], 0)
+        tasks = [asyncio.create_task(connection.run()) for connection in connections]
+        await until(lambda: server.pings > 10)
+        assert len(server.sockets) == 1
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

@@ -144,8 +144,7 @@ async def test_channels_that_are_answered_one_by_one_are_refused_one_by_one() ->
         said = BYBIT.reply(frame)
         return said and said._replace(channel=json.loads(frame)["channel"])
 
-    refusing = {"answers_each": True, "refused": {"b"}}
-    async with running("a", "b", "c", exchange=quick(reply=reply), **refusing) as it:
+    async with running("a", "b", "c", exchange=quick(reply=reply), answers_each=True, refused={"b"}) as it:
         await until(it.connection.channels.is_complete)
         assert it.server.subscribed() == [("a", "b", "c")]
         assert it.connection.channels.subscribed == {"a", "c"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -15,7 +15,7 @@ from producers.raw import Frames
 from producers.rest import Rest, RestFailed
 from schemas.raw import SourceKind
 
-from .scripted import Kept, Scripted, Status, quick, scripted
+from .scripted import Kept, Scripted, Status, quick, scripted, until
 
 PATH = "/v5/market/tickers?category=linear"
 TICKERS = Request("rest", PATH)
@@ -51,8 +51,10 @@ async def test_a_cursor_is_sent_as_it_came() -> None:
     [
         (Status(429), "status 429; silent for 30 s"),
         (Status(429, {"Retry-After": "7"}), "status 429; silent for 7 s"),
+        (Status(418), "status 418; silent for 600 s"),
         (Status(418, {"Retry-After": "90"}), "status 418; silent for 90 s"),
         (Status(403, {"Retry-After": "1"}), "status 403; silent for 600 s"),
+        (Status(451), "status 451; silent for 600 s"),
         (b'{"retCode":10006,"retMsg":"Too many visits!"}', "retCode 10006 Too many visits!; silent for 5 s"),
     ],
 )
@@ -68,6 +70,46 @@ async def test_a_refusal_is_obeyed_by_every_later_request_and_is_no_frame(answer
         later.cancel()
         frames.flush()
         assert sink.batches == []
+
+
+def half_a_minute(headers: Mapping[str, str]) -> float:
+    return 30.0 if headers.get("X-Used-Weight") == "2000" else 0.0
+
+
+@pytest.mark.parametrize("status", [200, 502])
+async def test_headers_may_ask_for_silence_whatever_the_answer(status: int) -> None:
+    async with asking(quick(pause_s=half_a_minute)) as (server, rest, _, _):
+        server.answers[PATH] = Status(200, {"X-Used-Weight": "1999"}, b'{"retCode":0}')
+        assert await rest.get(TICKERS) == b'{"retCode":0}'
+        server.answers[PATH] = Status(status, {"X-Used-Weight": "2000"}, b'{"retCode":0}')
+        await asyncio.gather(rest.get(TICKERS), return_exceptions=True)
+        later = asyncio.create_task(rest.get(TICKERS))
+        await asyncio.wait([later], timeout=0.1)
+        assert len(server.requests) == 2
+        later.cancel()
+
+
+async def test_a_silence_holds_for_those_who_wait_for_their_turn_already() -> None:
+    async with asking(quick(request_gap_s=0.05, requests_at_once=3)) as (server, rest, _, _):
+        server.answers[PATH] = Status(429)
+        waiting = [asyncio.create_task(rest.get(TICKERS)) for _ in range(3)]
+        done, still = await asyncio.wait(waiting, timeout=0.3)
+        assert (len(done), len(still), len(server.requests)) == (1, 2, 1)
+        assert isinstance(done.pop().exception(), RestFailed)
+        for task in still:
+            task.cancel()
+
+
+async def test_no_more_requests_are_under_way_than_the_exchange_allows() -> None:
+    async with asking(quick(requests_at_once=3)) as (server, rest, _, _):
+        server.answering.clear()
+        asked = [asyncio.create_task(rest.get(Request("rest", f"/v5/market/{number}"))) for number in range(8)]
+        await until(lambda: len(server.requests) == 3)
+        await asyncio.wait(asked, timeout=0.1)
+        assert server.requests == ["/v5/market/0", "/v5/market/1", "/v5/market/2"]
+        server.answering.set()
+        await asyncio.gather(*asked)
+        assert len(server.requests) == 8
 
 
 @pytest.mark.parametrize(
