@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.raw import Control, RawBatch, RawFrame, Source, SourceKind
+from schemas.raw import MOST_SOURCES, Control, RawBatch, RawFrame, Source, SourceKind
 
 from . import metrics
 
@@ -52,6 +52,8 @@ class Frames:
         """Add a frame; whoever reads a socket waits for `room` before the next one."""
         if self._bytes + len(payload) > BATCH_BYTES:
             self.flush()  # before the frame, so that a batch exceeds the bound by one frame only if that is too large
+        if len(self._sources) == MOST_SOURCES and source not in self._sources:
+            self.flush()
         index = self._sources.setdefault(source, len(self._sources))
         self._frames.append(RawFrame(received_ns, index, payload))
         self._bytes += len(payload)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+
+TIME_BYTES = 8
+MOST_SOURCES = 256  # of one batch: a byte names them
 
 
 class SourceKind(StrEnum):
@@ -41,21 +45,34 @@ class RawBatch(msgspec.Struct, frozen=True):
     run_id: Annotated[str, "names one life of a producer process"]
     first_seq: Annotated[int, "number of the first frame within the run; frames are numbered without holes from 0"]
     sources: Annotated[tuple[Source, ...], "where the frames of this batch come from"]
-    received_ns: Annotated[tuple[int, ...], "of each frame: collector's clock when it arrived, ns since the epoch, UTC"]
-    source_of: Annotated[tuple[int, ...], "of each frame: index into `sources`"]
+    received: Annotated[
+        bytes, "of each frame, 8 bytes, little-endian: collector's clock when it arrived, ns since the epoch, UTC"
+    ]
+    source_of: Annotated[bytes, "of each frame, a byte: index into `sources`"]
     payloads: Annotated[tuple[bytes, ...], "of each frame: its bytes as they arrived"]
 
     @classmethod
     def of(
         cls, exchange: str, run_id: str, first_seq: int, sources: tuple[Source, ...], frames: Iterable[RawFrame]
     ) -> RawBatch:
-        """Return the batch of some frames."""
+        """Return the batch of some frames, of `MOST_SOURCES` sources at most."""
         received_ns, source_of, payloads = tuple(zip(*frames, strict=True)) or ((), (), ())
-        return cls(exchange, run_id, first_seq, sources, received_ns, source_of, payloads)
+        received = struct.pack(f"<{len(received_ns)}q", *received_ns)
+        return cls(exchange, run_id, first_seq, sources, received, bytes(source_of), payloads)
+
+    @property
+    def received_ns(self) -> tuple[int, ...]:
+        """Return when each frame arrived."""
+        return times_ns(self.received)
 
     def frames(self) -> list[RawFrame]:
         """Return the frames one by one."""
         return list(map(RawFrame, self.received_ns, self.source_of, self.payloads))
+
+
+def times_ns(received: bytes) -> tuple[int, ...]:
+    """Return the times that a batch holds packed."""
+    return struct.unpack(f"<{len(received) // TIME_BYTES}q", received)
 
 
 class Control(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.avro import Undecodable, decode_dict
-from schemas.raw import Control, RawBatch, SourceKind
+from schemas.raw import TIME_BYTES, Control, RawBatch, SourceKind, times_ns
 
 from ..processor import Input
 from .facts import Frame
@@ -39,15 +39,14 @@ def frames(record: Input, exchange: str) -> Iterator[Frame]:
         yield Frame(payload, received_ns[index] // NS_PER_MS, kind, url, connection, partition, offset, index)
 
 
-def _columns(batch: Mapping[str, Any]) -> tuple[Sequence[int], Sequence[int], Sequence[bytes]]:
-    received_ns, source_of, payloads = batch["received_ns"], batch["source_of"], batch["payloads"]
-    sizes = len(received_ns), len(source_of), len(payloads)
-    if min(sizes) != max(sizes):
-        raise Undecodable(f"columns of {sizes} frames, expected equal ones")
-    known = range(len(batch["sources"]))
-    if not set(known).issuperset(source_of):
-        raise Undecodable(f"frames of sources {sorted(set(source_of))}, expected those of {known}")
-    return received_ns, source_of, payloads
+def _columns(batch: Mapping[str, Any]) -> tuple[Sequence[int], bytes, Sequence[bytes]]:
+    received, source_of, payloads = batch["received"], batch["source_of"], batch["payloads"]
+    if not len(received) / TIME_BYTES == len(source_of) == len(payloads):
+        sizes = f"{len(received)} bytes of times, {len(source_of)} sources and {len(payloads)} payloads"
+        raise Undecodable(f"batch of {sizes}, expected as many of each")
+    if source_of and max(source_of) >= len(batch["sources"]):
+        raise Undecodable(f"frame of source {max(source_of)}, expected one of {len(batch['sources'])}")
+    return times_ns(received), source_of, payloads
 
 
 def control(frame: Frame) -> Control:

@@ -12,7 +12,7 @@ from producers import tail
 from producers.kafka import KafkaFailed
 from producers.raw import NOBODY
 from producers.tail import last_stored, proven_until
-from schemas.raw import Control, RawBatch
+from schemas.raw import Control, RawBatch, RawFrame
 
 from .test_kafka import AWAY, MS, batch, create_raw, publish
 
@@ -20,7 +20,7 @@ from .test_kafka import AWAY, MS, batch, create_raw, publish
 def heartbeat(seq: int, received_ms: int, from_ns: int) -> RawBatch:
     """Return a heartbeat."""
     payload = msgspec.json.encode(Control("heartbeat", from_ns=from_ns))
-    return RawBatch("bybit", "run", seq, (NOBODY,), (received_ms * MS,), (0,), (payload,))
+    return RawBatch.of("bybit", "run", seq, (NOBODY,), [RawFrame(received_ms * MS, 0, payload)])
 
 
 async def test_nothing_is_proven_where_nothing_is_stored(broker: Broker, topic_prefix: str) -> None:

@@ -42,10 +42,10 @@ def test_what_is_no_batch_stops_the_stage(value: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
-        (((1, 2), (0, 0), (b"{}",)), r"columns of \(2, 2, 1\) frames"),
-        (((1,), (0, 0), (b"{}", b"{}")), r"columns of \(1, 2, 2\) frames"),
-        (((1, 2), (0, 2), (b"{}", b"{}")), r"frames of sources \[0, 2\], expected those of range\(0, 2\)"),
-        (((1, 2), (0, -1), (b"{}", b"{}")), r"frames of sources \[-1, 0\]"),
+        ((bytes(16), bytes(2), (b"{}",)), "batch of 16 bytes of times, 2 sources and 1 payloads"),
+        ((bytes(16), bytes(1), (b"{}", b"{}")), "batch of 16 bytes of times, 1 sources and 2 payloads"),
+        ((bytes(15), bytes(2), (b"{}", b"{}")), "batch of 15 bytes of times, 2 sources and 2 payloads"),
+        ((bytes(16), b"\0\2", (b"{}", b"{}")), "frame of source 2, expected one of 2"),
     ],
 )
 def test_columns_that_do_not_fit_together_stop_the_stage(columns: Any, complaint: str) -> None:
@@ -55,11 +55,10 @@ def test_columns_that_do_not_fit_together_stop_the_stage(columns: Any, complaint
 
 
 def test_a_batch_of_another_writer_may_come_in_blocks_of_any_form() -> None:
-    empty = encode(RawBatch("bybit", "run", 0, SOURCES, (), (), ())).removesuffix(b"\0\0\0")
-    two_blocks = b"\x02\x02" + b"\x02\x04" + b"\0"
-    block_with_its_size = b"\x03\x04" + b"\x02\x00" + b"\0"
-    payloads = b"\x01\x04" + b"\x02a" + b"\x02" + b"\x02b" + b"\0"
-    value = empty + two_blocks + block_with_its_size + payloads
+    empty = encode(RawBatch("bybit", "run", 0, SOURCES, bytes(16), b"\1\0", ()))
+    block_with_its_size = b"\x01\x04" + b"\x02a"
+    another_block = b"\x02" + b"\x02b"
+    value = empty.removesuffix(b"\0") + block_with_its_size + another_block + b"\0"
     assert list(frames(record()._replace(value=value), "bybit")) == [
         Frame(b"a", 0, SourceKind.FRAME, "wss://host", "host-1", 1, 7, 0),
         Frame(b"b", 0, SourceKind.REST, "GET https://host/x", "", 1, 7, 1),
