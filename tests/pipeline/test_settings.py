@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.exits import BadConfiguration
-from pipeline.settings import Settings, load, origins
+from pipeline.settings import Settings, child_environment, load, of_own_servers, origins
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +88,61 @@ def test_a_mistake_in_the_environment_is_named(
         load({})
 
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"kafka_security": "SASL_SSL", "kafka_user": "me"}, "kafka_security is SASL_SSL: set kafka_user and kafka_pa"),
+        (
+            {"kafka_user": "me", "kafka_password": "s3cret"},
+            "do nothing while kafka_security is PLAINTEXT: set it to SA",
+        ),
+        ({"kafka_security": "SSL", "kafka_cert": "text"}, "kafka_cert and kafka_key belong together: set both"),
+        (
+            {"kafka_security": "SSL", "kafka_cert": "text", "kafka_key": "text"},
+            "no certificate with its key, unencrypt",
+        ),
+        ({"kafka_security": "SSL", "kafka_ca": "nowhere"}, "kafka_ca: Path does not point to a file (got 'nowhere')"),
+        ({"kafka_security": "SSL", "kafka_ca": "text"}, "kafka_ca: text holds no certificates in PEM"),
+        ({"kafka_ca": "text"}, "kafka_ca and kafka_cert do nothing while kafka_security is PLAINTEXT"),
+        ({"clickhouse_ca": "text"}, "clickhouse_ca does nothing without clickhouse_tls"),
+    ],
+)
+def test_what_does_not_secure_anything_is_a_mistake(flags: dict[str, str], words: str) -> None:
+    Path("text").write_text("no PEM")
+
+    with pytest.raises(BadConfiguration) as caught:
+        load(flags)
+
+    assert words in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_client_of_kafka_gets_what_is_set_and_nothing_else() -> None:
+    user = {"kafka_user": "me", "kafka_password": "s3cret"}
+
+    assert load({}).kafka == {"bootstrap.servers": "127.0.0.1:9092", "security.protocol": "PLAINTEXT"}
+    assert load({"kafka_security": "SASL_SSL", **user}).kafka == {
+        "bootstrap.servers": "127.0.0.1:9092",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "me",
+        "sasl.password": "s3cret",
+    }
+
+
+def test_servers_of_our_own_are_reached_whatever_is_set_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIQ_KAFKA_SECURITY", "SASL_SSL")
+    monkeypatch.setenv("LIQ_KAFKA_USER", "me")
+    monkeypatch.setenv("LIQ_KAFKA_PASSWORD", "s3cret")
+    monkeypatch.setenv("LIQ_CLICKHOUSE_PASSWORD", "s3cret")
+
+    for name, value in child_environment(load({}), **of_own_servers()).items():
+        monkeypatch.setenv(name, value)
+
+    assert load({}).kafka == {"bootstrap.servers": "127.0.0.1:9092", "security.protocol": "PLAINTEXT"}
+    assert load({}).clickhouse_password.get_secret_value() == ""
 
 
 @pytest.mark.parametrize(
