@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -95,6 +96,8 @@ class Secure:
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
+    if not shutil.which("openssl"):
+        pytest.skip("the command openssl makes the certificates")
     folder = tmp_path_factory.mktemp("secure")
     certificates = Certificates.made_in(folder)
     with secured_broker(certificates) as kafka, Server(password=PASSWORD) as clickhouse:
