@@ -10,12 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from processors.normalize import sockets
+from processors.normalize.coverage import Coverages
 from processors.normalize.facts import Frame
+from processors.normalize.frames import control as said
 from processors.normalize.stage import Normalize
 from schemas.raw import SourceKind
 from schemas.records import Coverage
 
-from ..tiny import at, control, frame, liquidation, open_interest, quote, raw, tiny_stage, trade
+from ..tiny import Tiny, at, control, frame, liquidation, open_interest, quote, raw, tiny_stage, trade
 
 CHANNELS = ("liquidations.BTC", "quotes.BTC")
 
@@ -106,6 +108,8 @@ def test_the_minute_of_the_first_subscription_is_not_alive() -> None:
 def test_a_minute_before_anything_was_known_has_no_row() -> None:
     rows = told(in_order(seconds(-70, 10), begun(at_s=10), seconds(10, 70)))
     assert {row.stream for row in rows if row.minute_ms < at(0)} == {"quotes"}
+    rows = told([*seconds(-70, -60), *begun(at_s=130), *seconds(130, 200)])
+    assert {row.minute_ms for row in rows if row.stream == "liquidations"} == {at(120)}
 
 
 def test_without_the_last_channel_a_stream_was_not_complete() -> None:
@@ -156,6 +160,12 @@ def test_a_gap_that_is_told_later_revises_a_minute() -> None:
     ]
 
 
+@pytest.mark.parametrize(("from_s", "to_s"), [(-1.5, -1), (61, 61.5)])
+def test_one_told_later_revises_the_minute_that_it_nearly_touches(from_s: float, to_s: float) -> None:
+    row = liquidations(in_order(begun(), seconds(-70, 200), gap(from_s, to_s, told_s=130.1)))
+    assert (row.is_alive, row.gap_ms, row.received_ms) == (False, 0, at(130.5))
+
+
 def test_an_open_gap_that_grows_revises_each_minute_once() -> None:
     growing = [one for told_s in range(130, 180) for one in gap(50, told_s, told_s=told_s)]
     rows = told(in_order(begun(), seconds(-70, 200), growing))
@@ -169,14 +179,21 @@ def test_a_gap_older_than_what_is_kept_changes_nothing() -> None:
     assert rows["liquidations", 0.0].is_alive
 
 
-def test_a_minute_waits_for_its_proof() -> None:
-    stuck = [one for at_s in range(50, 90) for one in second(at_s, proven_s=49.0)]
+@pytest.mark.parametrize("proven_s", [49.0, 61.9])
+def test_a_minute_waits_for_its_proof(proven_s: float) -> None:
+    stuck = [one for at_s in range(50, 90) for one in second(at_s, proven_s)]
     rows = told([*in_order(begun(), seconds(-70, 50)), *stuck, *second(90)])
     of_the_minute = [row for row in rows if (row.stream, row.minute_ms) == ("liquidations", at(0))]
     assert [(row.is_alive, row.is_final, row.received_ms) for row in of_the_minute] == [
         (False, False, at(65.5)),
         (True, True, at(90.5)),
     ]
+
+
+def test_a_proof_of_what_is_still_to_come_is_none() -> None:
+    too_much = second(40, proven_s=500)
+    stuck = [one for at_s in range(50, 90) for one in second(at_s, proven_s=49.0)]
+    assert not liquidations([*in_order(begun(), seconds(-70, 40)), *too_much, *stuck]).is_final
 
 
 def test_a_pause_of_the_heartbeats_proves_nothing() -> None:
@@ -265,11 +282,26 @@ def test_too_many_channels_are_forgotten_and_count_as_new(monkeypatch: pytest.Mo
     assert not liquidations(in_order(begun(), seconds(-70, 90), more)).is_alive
 
 
-def test_a_heartbeat_of_a_clock_that_is_behind_tells_nothing_twice() -> None:
-    frames = in_order(begun(), seconds(-70, 65))
-    stage = tiny_stage(["coverage"])
-    behind = replace(second(65)[1], received_ms=at(64.2))
-    assert len(told([*frames, behind, *second(65), *second(65)[1:]], stage)) == 6
+def test_a_heartbeat_of_a_clock_that_is_behind_leaves_it_to_the_next_one() -> None:
+    behind = [*gap(1, 2, told_s=70.1), replace(second(70)[1], received_ms=at(69.9))]
+    frames = [*in_order(begun(), seconds(-70, 71)), *behind]
+    assert liquidations(frames).is_alive
+    assert not liquidations([*frames, *second(71)]).is_alive
+
+
+def test_what_is_kept_does_not_grow_for_ever() -> None:
+    covered, sizes = Coverages("tiny", 1, Tiny().stream_of), []
+    for minute in range(3 * 360):
+        missed = gap(minute * 60 + 9, minute * 60 + 10, told_s=minute * 60 + 11)
+        for one in [*begun(minute * 60), *missed]:
+            covered.hear(said(one), one)
+        for at_s in range(minute * 60 + 20, minute * 60 + 60, 20):
+            covered.close_second(at(at_s))
+            covered.bury("quotes", raw(b"", received_s=at_s))
+            beat = second(at_s)[1]
+            covered.hear(said(beat), beat)
+        sizes.append(sum(map(len, covered.tables().values())))
+    assert sizes[720] == sizes[1_079]
 
 
 def test_a_restart_between_any_two_frames_changes_nothing() -> None:
