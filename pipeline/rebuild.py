@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
@@ -121,7 +122,7 @@ class Timer:
                 log.warning("not rebuilt", extra={"error": str(error)})
             except BaseException as error:  # noqa: BLE001  # the main thread ends in order, then raises it
                 self.failure = error
-                signal.raise_signal(signal.SIGTERM)
+                os.kill(os.getpid(), signal.SIGTERM)
                 return
 
     def _turn(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,17 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import pytest
 from confluent_kafka import Producer
 from msgspec.structs import replace
 
-from embedded.clickhouse import Server
-from embedded.kafka import Broker
-from pipeline.clickhouse import address, migrate
+from pipeline.clickhouse import address
 from pipeline.reading import bounds, consumer, partitions, read_between
 from pipeline.replay import replay
 from pipeline.settings import Settings
-from pipeline.setup import create_topics
 from pipeline.stretch import Stretch, from_kafka
 from processors.normalize.bybit import Bybit
 from processors.normalize.facts import Fact, Frame, Normalizer
@@ -39,7 +34,6 @@ from sinks.tables import TABLES
 
 MINUTE_MS = 60_000
 MINUTES = 30
-ASSET_PARTITIONS = 2
 PATIENCE_S = 40.0
 T0 = (int(time.time()) // 60 - 60) * MINUTE_MS  # an hour ago: raw of the day, and every minute has settled
 STRETCH = Stretch("bybit", T0 + 14 * MINUTE_MS, T0 + 24 * MINUTE_MS)
@@ -70,16 +64,6 @@ class Wrong(Bybit):
 
 def _elsewhere(ghost: Liquidation) -> Liquidation:
     return replace(ghost, id=f"{ghost.id[1:]}0", symbol="GHOSTUSDT", asset="GHOST")
-
-
-class OfTest(Settings):
-    """Settings with names of their own on the shared servers."""
-
-    own: str
-
-    @property
-    def prefix(self) -> str:
-        return f"{self.own}."
 
 
 def instruments(at_ms: int) -> bytes:
@@ -162,7 +146,7 @@ def publish_raw(settings: Settings) -> None:
 
 def run_stage(reading: Settings, writing: Settings, normalizer: Normalizer) -> None:
     """Do what the worker does: raw of one market through a mapping into the topics of another."""
-    stage, client = Normalize("bybit", normalizer, 1, ASSET_PARTITIONS), consumer(reading)
+    stage, client = Normalize("bybit", normalizer, 1, writing.asset_partitions), consumer(reading)
     firsts, nexts = bounds(reading, partitions(client, reading, ["raw"]))
 
     def outputs() -> Iterator[Output]:
@@ -221,26 +205,6 @@ def published(settings: Settings) -> set[str]:
 
 def _rounded(value: object) -> object:
     return f"{value:.12g}" if isinstance(value, float) else value
-
-
-@pytest.fixture(scope="module")
-def new_settings(broker: Broker, clickhouse: Server) -> Callable[[], Settings]:
-    def make() -> Settings:
-        name = f"t{secrets.token_hex(3)}"
-        made = OfTest.model_validate(
-            {
-                "own": name,
-                "kafka_brokers": broker.bootstrap,
-                "asset_partitions": ASSET_PARTITIONS,
-                "clickhouse_port": clickhouse.port,
-                "clickhouse_database": name,
-            }
-        )
-        create_topics(made)
-        migrate(made)
-        return made
-
-    return make
 
 
 def test_after_a_replay_nobody_can_tell_that_the_mapping_was_wrong(new_settings: Callable[[], Settings]) -> None:
