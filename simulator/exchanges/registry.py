@@ -8,6 +8,7 @@ from typing import Protocol
 from aiohttp import web
 
 from simulator.events import Event
+from simulator.exchanges.binance import Binance
 from simulator.exchanges.bybit import Bybit
 from simulator.exchanges.okx import Okx
 from simulator.faults import Faults
@@ -33,6 +34,7 @@ HOSTS: dict[str, dict[str, str]] = {
 TWO_HOSTS = {"ws": "ws://{}", "rest": "http://{}"}
 
 EXCHANGES: dict[str, Callable[[Market, Clients, Faults, Truth], Exchange]] = {
+    "binance": Binance,
     "bybit": Bybit,
     "okx": Okx,
 }
