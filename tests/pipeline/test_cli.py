@@ -14,7 +14,10 @@ import pytest
 from embedded.kafka import Broker
 
 NOBODY = "127.0.0.1:1"
-COMMANDS = ("run", "setup", "produce", "process", "sink", "simulate", "normalize", "tail", "status", "config")
+COMMANDS = (
+    *("run", "setup", "produce", "process", "sink", "simulate", "normalize", "replay", "rebuild"),
+    *("tail", "evidence", "status", "config"),
+)
 
 
 def liq(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,11 +52,22 @@ def test_help_loads_neither_faust_nor_the_engine() -> None:
         (["nonsense"], 2, "No such command 'nonsense'"),
         (["run", "--for", "soon"], 2, "'soon' is no duration: 90s, 10m, 2h"),
         (["run", "--for", "0s"], 2, "'0s' is no duration"),
-        (["produce", "mtgox"], 2, "'mtgox' is not one of bybit"),
+        (["produce", "mtgox"], 2, "'mtgox' is not one of "),
+        (["replay", "mtgox", "--from", "2026-11-20", "--to", "2026-11-21"], 2, "'mtgox' is not one of "),
+        (
+            ["replay", "bybit", "--from", "yesterday", "--to", "2026-11-21"],
+            2,
+            "'yesterday' is no moment",
+        ),
+        (["replay", "bybit", "--from", "2026-11-21", "--to", "2026-11-20"], 1, "--from comes first"),
         (["process", "guessing"], 2, "'guessing' is not one of normalize"),
         (["normalize", "bybit", "nowhere.jsonl"], 2, "nowhere.jsonl"),
+        (["evidence", "5f'"], 2, '"5f\'" is no id: 32 hex digits'),
+        (["evidence", "5F" * 16], 2, "is no id"),
+        (["evidence", "5f" * 16], 4, "ClickHouse at 127.0.0.1:1 does not answer"),
         (["status"], 4, f"Kafka does not answer at {NOBODY}"),
         (["sink"], 4, f"Kafka does not answer at {NOBODY}"),
+        (["rebuild"], 4, f"Kafka does not answer at {NOBODY}"),
         (["produce", "bybit"], 4, f"Kafka does not answer at {NOBODY}"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
@@ -61,7 +75,8 @@ def test_help_loads_neither_faust_nor_the_engine() -> None:
 def test_a_command_that_cannot_go_on_says_why_and_has_its_code(
     arguments: list[str], code: int, words: str, tmp_path: Path
 ) -> None:
-    done = liq(*arguments, folder=tmp_path, LIQ_KAFKA_BROKERS=NOBODY)
+    nobody = {"LIQ_KAFKA_BROKERS": NOBODY, "LIQ_CLICKHOUSE_HOST": "127.0.0.1", "LIQ_CLICKHOUSE_PORT": "1"}
+    done = liq(*arguments, folder=tmp_path, **nobody)
 
     assert (done.returncode, done.stdout) == (code, "")
     assert words in done.stderr
