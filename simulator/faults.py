@@ -112,13 +112,13 @@ class Faults:
 def spoil(frame: bytes) -> list[bytes]:
     """Return broken variants of a JSON frame, none of which can be taken for a true one.
 
-    The texts on its top level, the topic among them, stay where it is JSON at all.
+    The texts on its top level, the topic among them, and `arg`, where others name it, stay where it is JSON at all.
     """
     message = msgspec.json.decode(frame)
-    texts = {key: value for key, value in message.items() if isinstance(value, str)}
-    others = {key: value for key, value in message.items() if key not in texts}
-    spoilt = [msgspec.json.encode({**texts, **_replaced(others, bad)}) for bad in NOT_VALUES]
-    return [frame[: len(frame) // 2], *NOT_JSON, *spoilt, msgspec.json.encode(texts)]
+    names = {key: value for key, value in message.items() if isinstance(value, str) or key == "arg"}
+    others = {key: value for key, value in message.items() if key not in names}
+    spoilt = [msgspec.json.encode({**names, **_replaced(others, bad)}) for bad in NOT_VALUES]
+    return [frame[: len(frame) // 2], *NOT_JSON, *spoilt, msgspec.json.encode(names)]
 
 
 def _replaced(value: Any, bad: Any) -> Any:

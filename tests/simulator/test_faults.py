@@ -138,6 +138,7 @@ def is_broken(text: str) -> bool:
     [
         b'{"topic":"t","ts":1,"data":[{"T":1,"s":"BTCUSDT","S":"Buy","v":"1","p":"2"}]}',
         b'{"topic":"t","data":{"markPrice":"5"},"ts":1}',
+        b'{"arg":{"channel":"t","instId":"i"},"data":[{"markPx":"5","ts":"1"}]}',
     ],
 )
 def test_no_broken_frame_holds_a_true_value(frame: bytes) -> None:

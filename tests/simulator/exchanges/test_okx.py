@@ -265,6 +265,27 @@ async def test_late_liquidations_keep_their_old_times() -> None:
     assert any(int(printed[-1]) < released_ms for printed in liquidated([frame]))
 
 
+async def test_garbage_still_names_its_channel() -> None:
+    asked = {"channel": "liquidation-orders", "instType": "SWAP"}
+    async with serve("okx", liquidations_per_second=100) as served, socket(served) as client:
+        await client.ask("subscribe", "liquidation-orders:SWAP")
+        await client.liquidations(2)
+        assert await fault(served, fault="garbage", channel="liquidation-orders", count=9) == 204
+        texts = [await client.text() for _ in range(9)]
+
+    whole = [message["arg"] for message in map(decoded, texts) if message]
+    assert len(whole) >= 5  # four variants are no JSON
+    assert all(about == asked for about in whole)
+
+
+def decoded(text: str) -> Message | None:
+    try:
+        message: Message = json.loads(text)
+    except ValueError:
+        return None
+    return message
+
+
 async def test_a_limit_is_a_status_and_a_code() -> None:
     async with serve("okx") as served:
         await fault(served, fault="limit", seconds=600)
