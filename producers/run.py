@@ -45,10 +45,11 @@ def run(
 ) -> int:
     """Collect one exchange until SIGTERM or SIGINT; return the exit code. For the main thread of a process.
 
-    `urls` override the exchange's hosts by name (`ws`, `rest`); `majors` are the assets whose trades are read too;
-    `client` are librdkafka's settings. `spool_dir`, of this producer alone, keeps up to `spool_mib` MiB while Kafka is
-    away. `health_file` appears once everything is subscribed and is touched every second while heartbeats are safe, in
-    Kafka or in the spool. With `dry_run` frames are printed, and neither Kafka nor the spool is used.
+    `exchange` is one of the registry. `urls` override its hosts by name (`ws`, `rest`); `majors` are the assets whose
+    trades are read too; `client` are librdkafka's settings. `spool_dir`, of this producer alone, keeps up to
+    `spool_mib` MiB while Kafka is away. `health_file` appears once everything is subscribed and is touched every second
+    while heartbeats are safe, in Kafka or in the spool. With `dry_run` frames are printed, and neither Kafka nor the
+    spool is used.
     """
     if error := _mistake(exchange, urls):
         log.error("%s", error)
@@ -67,8 +68,6 @@ def run(
 
 
 def _mistake(exchange: str, urls: Mapping[str, str]) -> str:
-    if exchange not in EXCHANGES:
-        return f"exchange {exchange!r} is not known, expected one of: {', '.join(EXCHANGES)}"
     for name, url in urls.items():
         if name not in EXCHANGES[exchange].hosts:
             return f"{exchange} has no host {name!r}, expected one of: {', '.join(EXCHANGES[exchange].hosts)}"

@@ -196,7 +196,6 @@ async def test_a_dry_run_prints_what_the_exchange_said_and_needs_no_kafka(tmp_pa
 @pytest.mark.parametrize(
     ("exchange", "urls", "line"),
     [
-        ("nowhere", {}, "exchange 'nowhere' is not known, expected one of: "),
         ("bybit", {"wss": "wss://x"}, "bybit has no host 'wss', expected one of: ws, rest"),
         ("bybit", {"ws": "stream.bybit.com"}, "bybit: the host ws is 'stream.bybit.com', expected it to start with"),
     ],
