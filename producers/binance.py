@@ -160,8 +160,9 @@ def _polls(pages: Sequence[bytes], majors: frozenset[str]) -> Sequence[Poll]:
     return (
         Poll(tuple(_open_interest(each) for each in contracts if _is(majors, each)), every_s=15.0),
         Poll(tuple(_open_interest(each) for each in contracts if not _is(majors, each)), every_s=60.0),
-        Poll(_in_both("fundingInfo"), every_s=300.0),  # 500 requests in 5 minutes
-        Poll(_in_both("premiumIndex"), every_s=300.0),  # a weight of 10 each: context for a replay
+        # Polls of their own, so that no market waits for the other: intervals (500 requests in 5 minutes are allowed),
+        # and snapshots for a weight of 10, as context for a replay.
+        *(Poll((request,), every_s=300.0) for request in (*_in_both("fundingInfo"), *_in_both("premiumIndex"))),
     )
 
 
