@@ -52,6 +52,14 @@ class Started:
         where = {"kafka_brokers": self.kafka, "clickhouse_port": self.clickhouse_port}
         return liq(*arguments, folder=self.folder, asset_partitions=asset_partitions, **where)
 
+    def evidence(self) -> Done:
+        """Ask for the frame behind the oldest liquidation, until it has landed."""
+        oldest = json.loads(self.ask("tail", "liquidations", "-n", "1000").stdout.splitlines()[0])
+        deadline = time.monotonic() + READY_LIMIT_S
+        while (done := self.ask("evidence", oldest["id"])).returncode:
+            assert time.monotonic() < deadline, done.stderr
+        return done
+
     def end(self) -> tuple[int, list[psutil.Process]]:
         """Press Ctrl-C; return the exit code and what is left of its children."""
         children = psutil.Process(self.process.pid).children(recursive=True)
@@ -65,6 +73,8 @@ class Story(NamedTuple):
 
     status: Done
     tail: Done
+    evidence: Done
+    no_evidence: Done
     setup: Done
     setup_cut_otherwise: Done
     second_run: Done
@@ -80,6 +90,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     seen = (
         first.ask("status", "--json"),
         first.ask("tail", "market", "-n", "3"),
+        first.evidence(),
+        first.ask("evidence", "0" * 32),
         first.ask("setup"),
         first.ask("setup", "--check", asset_partitions=12),
         liq("run", "--for", "1s", folder=folder),
@@ -99,6 +111,20 @@ def test_tail_decodes_what_flows(story: Story) -> None:
     slices = [json.loads(line) for line in story.tail.stdout.splitlines()]
 
     assert [(part["record"], part["exchange"]) for part in slices] == [("MarketSlice", "bybit")] * 3
+
+
+def test_evidence_is_the_frame_that_the_exchange_sent(story: Story) -> None:
+    found = json.loads(story.evidence.stdout)
+    [frame] = found["frames"]
+
+    assert {frame["id"], found["liquidation"]["id"]} == {frame["id"]}
+    assert json.loads(frame["payload"])["topic"].startswith("allLiquidation.")
+    assert found["liquidation"]["symbol"] in frame["payload"]
+
+
+def test_an_unknown_id_is_one_line(story: Story) -> None:
+    assert (story.no_evidence.returncode, story.no_evidence.stdout) == (1, "")
+    assert story.no_evidence.stderr.startswith(f"liq: liq_sim knows no liquidation {'0' * 32}")
 
 
 def test_setup_finds_everything_as_declared(story: Story) -> None:
