@@ -6,6 +6,7 @@ understands again. What failed meanwhile lies in the raw topic, untouched.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -39,7 +40,7 @@ class Parking:
     def __init__(self) -> None:
         """Start with none."""
         self.suppressed = 0
-        self.failing: dict[str, bytes] = {}  # by channel, as its name stands in a frame
+        self.failing: dict[str, re.Pattern[bytes]] = {}  # by channel: its name as it stands in a frame
         self._channels: dict[str, _Channel] = {}
 
     @property
@@ -56,8 +57,8 @@ class Parking:
         run = 1 if was_quiet else known.run + 1
         is_kept = run <= PARK_AFTER or (run - PARK_AFTER) % SAMPLE == 0
         self._channels[name] = _Channel(name, run, 0 if is_kept else known.suppressed + 1, received_ms)
-        if name:
-            self.failing[name] = name.encode()
+        if name and name not in self.failing:
+            self.failing[name] = _standing_alone(name)
         if not is_kept:
             self.suppressed += 1
             return None
@@ -65,8 +66,8 @@ class Parking:
 
     def mapped(self, frame: Frame) -> None:
         """End the run of each channel that a frame with facts names."""
-        for name, text in tuple(self.failing.items()):
-            if text in frame.payload or name in frame.url:
+        for name, standing in tuple(self.failing.items()):
+            if standing.search(frame.payload) or name in frame.url:
                 known = self._channels[name]
                 self._channels[name] = _Channel(name, 0, known.suppressed, known.failed_ms)
                 del self.failing[name]
@@ -87,4 +88,10 @@ class Parking:
     def load(self, pieces: Pieces) -> None:
         """Continue from `tables`."""
         self._channels = {channel.name: channel for channel in rows(pieces["parking"], _Channel)}
-        self.failing = {name: name.encode() for name, channel in self._channels.items() if name and channel.run}
+        failing = [name for name, channel in self._channels.items() if name and channel.run]
+        self.failing = {name: _standing_alone(name) for name in failing}
+
+
+def _standing_alone(name: str) -> re.Pattern[bytes]:
+    """Return what finds a name that is no part of another one: `tickers` does not stand in `index-tickers`."""
+    return re.compile(rb"(?<![\w-])" + re.escape(name.encode()) + rb"(?![\w-])")

@@ -39,6 +39,15 @@ def test_a_frame_of_the_channel_that_maps_ends_the_parking_and_nothing_is_left_u
     assert fail(parking, 2) == [Letter(False, 5), OPEN]
 
 
+def test_a_frame_of_a_channel_with_a_longer_name_does_not_end_the_parking() -> None:
+    parking = Parking()
+    fail(parking, PARK_AFTER, "tickers")
+    parking.mapped(replace(TRADES, payload=b'{"channel":"index-tickers"}'))
+    assert parking.parked == 1
+    parking.mapped(replace(TRADES, payload=b'{"channel":"tickers"}'))
+    assert parking.parked == 0
+
+
 def test_channels_fail_apart() -> None:
     parking = Parking()
     fail(parking, PARK_AFTER, "trades")
