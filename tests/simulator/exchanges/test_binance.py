@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+import producers.registry
+from simulator.exchanges.registry import EXCHANGES, urls
 from simulator.server import serve
 from tests.simulator.exchanges.binance_client import fault, rest, socket
 
@@ -274,3 +276,10 @@ async def test_a_path_that_the_exchange_does_not_have_is_not_found() -> None:
         for path in ("/market", "/fapi/v1/allForceOrders", "/dstream/fapi/v1/exchangeInfo"):
             async with session.get(path) as response:
                 assert response.status == 404
+
+
+@pytest.mark.parametrize("exchange", sorted(EXCHANGES))
+def test_every_host_of_an_exchange_is_played(exchange: str) -> None:
+    played = {host: url.partition("://")[0] for host, url in urls(exchange, 1).items()}
+    real = {host: url.partition("://")[0] for host, url in producers.registry.EXCHANGES[exchange].hosts.items()}
+    assert played == {host: scheme.removesuffix("s") for host, scheme in real.items()}
