@@ -99,18 +99,18 @@ class Binance:
 
     def _pushed(self, data: wire.Event | list[wire.Event], frame: Frame) -> Sequence[Fact]:
         events = data if isinstance(data, list) else [data]
-        match events:
-            case [wire.ForceOrder(), *_]:
-                return self._liquidations(_only(wire.ForceOrder, events), frame)
-            case [wire.MarkPrice(), *_]:
-                return self._marked(_only(wire.MarkPrice, events), Channel.STREAM, frame)
-            case [wire.AggTrade(), *_]:
+        match events[0] if events else None:
+            case wire.AggTrade():
                 trades = _only(wire.AggTrade, events)
                 return [trade(item, self._contract(item.s, item.st), frame.received_ms) for item in trades]
-            case [wire.MiniTicker(), *_]:
+            case wire.MarkPrice():
+                return self._marked(_only(wire.MarkPrice, events), Channel.STREAM, frame)
+            case wire.MiniTicker():
                 tickers = _only(wire.MiniTicker, events)
                 quotes = [last_price(item, self._contract(item.s, item.st), frame.received_ms) for item in tickers]
                 return [quote for quote in quotes if quote]
+            case wire.ForceOrder():
+                return self._liquidations(_only(wire.ForceOrder, events), frame)
         return ()
 
     def _liquidations(self, events: list[wire.ForceOrder], frame: Frame) -> list[Fact]:
