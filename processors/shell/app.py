@@ -24,8 +24,8 @@ from .tuning import Tuning
 
 EXIT_UNREACHABLE = 4
 STOP_LIMIT_S = 20.0
-AT_ONCE = 10  # records between two turns of the event loop: Faust takes a turn for each, a fifth of what it costs
 LAST_SNAPSHOT_LIMIT_S = 1.0
+AT_ONCE = 10  # records between two turns of the event loop, which Faust alone would take for each
 
 # Each was soaked with these; most defaults of Faust lose records, wait, or write where nobody asked them to.
 SAFE: Mapping[str, Any] = {
