@@ -10,6 +10,7 @@ from processors.normalize.facts import Frame
 from processors.normalize.frames import frames as frames_in
 from processors.normalize.publications import encoded
 from processors.normalize.registry import NORMALIZERS
+from processors.normalize.runs import Runs
 from processors.processor import Input
 from processors.stages import normalize
 from schemas.avro import encoder
@@ -45,7 +46,8 @@ def costs(sent: Sequence[Sent], topics: Sequence[str]) -> dict[str, float]:
 def _round(given: list[Input], topics: Sequence[str]) -> dict[str, float]:
     """Return CPU seconds by part."""
     stage, normalizer = normalize(EXCHANGE, ASSET_PARTITIONS, topics), NORMALIZERS[EXCHANGE]()
-    decode_s, frames = _timed(lambda: [frame for record in given for frame in frames_in(record, EXCHANGE)])
+    runs = Runs()
+    decode_s, frames = _timed(lambda: [frame for record in given for frame in frames_in(record, EXCHANGE, runs)])
     data = [frame for frame in frames if frame.kind is not SourceKind.CONTROL]
     facts_s, _ = _timed(lambda: _each(normalizer.normalize, data))
     receive_s, publications = _timed(lambda: [one for frame in frames for one in stage.receive(frame)])

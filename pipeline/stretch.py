@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from processors.normalize.facts import Frame
 from processors.normalize.frames import frames
+from processors.normalize.runs import Runs
 from processors.processor import Input
 from schemas.exchanges import RAW_PARTITION
 from schemas.topics import full_name
@@ -22,7 +23,7 @@ from .settings import Settings
 
 MINUTE_MS = 60_000
 WARM_UP_MINUTES = 12  # raw repeats subscriptions, instruments and full tickers every ten
-COOL_DOWN_MS = 60_000  # closes the last second and the last minute
+COOL_DOWN_MS = 3 * MINUTE_MS  # closes the last second and minute; and what was lost in silence has been told by then
 OUTSIDE_KAFKA = -1  # partition of a frame that lies in a file; its offset is the number of the line
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def from_kafka(settings: Settings, stretch: Stretch, warm_up_minutes: int = WARM
         begin = found.offset if found.offset >= 0 else nexts[place]
         if begin == firsts[place]:
             log.warning("raw begins within the warm-up or later: instruments may not be known from the start")
-        newest_ms = begin_ms
+        newest_ms, runs = begin_ms, Runs()
         for message in read_between(client, {place: begin}, nexts):
             offset, now_ms = message.offset() or 0, message.timestamp()[1]
             if now_ms - newest_ms > COOL_DOWN_MS:  # a producer that was away now says what was lost
@@ -63,7 +64,8 @@ def from_kafka(settings: Settings, stretch: Stretch, warm_up_minutes: int = WARM
             if now_ms >= end_ms:
                 return
             newest_ms = max(newest_ms, now_ms)
-            yield from frames(Input("raw", place[1], offset, now_ms, None, message.value(), ()), stretch.exchange)
+            record = Input("raw", place[1], offset, now_ms, None, message.value(), ())
+            yield from frames(record, stretch.exchange, runs)
     except KafkaException as error:
         raise Ended(f"{place[0]} cannot be read: {error.args[0].str()}") from error
     finally:

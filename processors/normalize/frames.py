@@ -12,6 +12,7 @@ from schemas.raw import TIME_BYTES, Control, RawBatch, SourceKind, times_ns
 
 from ..processor import Input
 from .facts import Frame
+from .runs import Runs
 
 NS_PER_MS = 1_000_000
 
@@ -25,13 +26,15 @@ def exchange_of(record: Input) -> str:
     return str(decode_dict(record.value or b"", RawBatch)["exchange"])
 
 
-def frames(record: Input, exchange: str) -> Iterator[Frame]:
-    """Yield the frames of a raw record; raise `Undecodable` or `ForeignFrames`."""
+def frames(record: Input, exchange: str, runs: Runs) -> Iterator[Frame]:
+    """Yield the frames of a raw record, none of a repeated one; raise `Undecodable` or `ForeignFrames`."""
     batch = decode_dict(record.value or b"", RawBatch)
     if batch["exchange"] != exchange:
         place = f"{record.topic}/{record.partition} at {record.offset}"
         raise ForeignFrames(f"{place} holds frames of {batch['exchange']}, expected {exchange}")
     received_ns, source_of, payloads = _columns(batch)
+    if runs.is_repeat(batch["run_id"], batch["first_seq"], len(payloads)):
+        return
     sources = [(SourceKind(source["kind"]), source["url"], source["connection"]) for source in batch["sources"]]
     partition, offset = record.partition, record.offset
     for index, payload in enumerate(payloads):

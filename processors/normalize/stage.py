@@ -25,6 +25,7 @@ from .facts import BadFrame, Frame, Normalizer, Quote, Trade
 from .frames import control, frames
 from .parking import Parking
 from .publications import OUTPUTS, Publication, encoded
+from .runs import Runs
 
 __all__ = ["Normalize", "Publication"]
 
@@ -66,13 +67,13 @@ class Normalize:
         self._outputs = frozenset(OUTPUTS if outputs is None else outputs)
         if unknown := self._outputs - set(OUTPUTS):
             raise ValueError(f"no such outputs: {sorted(unknown)}; choose from {sorted(OUTPUTS)}")
-        self._repeats, self._parking = Repeats(), Parking()
+        self._runs, self._repeats, self._parking = Runs(), Repeats(), Parking()
         self._minutes = Minutes(exchange, revision)
         self._market = Market(exchange, asset_partitions)
         self._market_minutes = MarketMinutes(exchange, revision)
         self._open_interest, self._funding = Changes(OpenInterest), Changes(Funding)
         self._coverage = Coverages(exchange, revision, normalizer.stream_of)
-        self._tells_coverage = "coverage" in self._outputs
+        self._tells_coverage, self._counted = "coverage" in self._outputs, self._coverage.counted
         self._handlers = self._wanted_handlers()
         self._frame: Frame  # the one at hand
         self._out: list[Publication] = []  # what it brings
@@ -90,6 +91,7 @@ class Normalize:
             "suppressed": self._parking.suppressed,
             "parked": self._parking.parked,
             "repeats": self._repeats.repeats,
+            "repeated_batches": self._runs.repeated,
             "ids_dropped": self._repeats.dropped,
             "late": self._minutes.late,
             "too_old": self._minutes.too_old,
@@ -102,7 +104,7 @@ class Normalize:
         """Return the outputs of one raw batch."""
         return [
             encoded(publication, self._exchange)
-            for frame in frames(record, self._exchange)
+            for frame in frames(record, self._exchange, self._runs)
             for publication in self.receive(frame)
         ]
 
@@ -123,7 +125,9 @@ class Normalize:
             return out
         if self._parking.failing and facts:
             self._parking.mapped(frame)
-        if self._tells_coverage and facts:
+        if len(facts) == 1:  # as in most frames
+            self._counted[type(facts[0])] += 1
+        elif facts:
             self._coverage.count(facts)
         if received_ms > self._market.received_ms:
             self._market.received_ms = received_ms
@@ -163,6 +167,7 @@ class Normalize:
 
     def _parts(self) -> tuple[Stateful, ...]:
         return (
+            self._runs,
             self._repeats,
             self._parking,
             self._coverage,

@@ -45,7 +45,7 @@ class Witness:
         self.lies: list[str] = []
         self._normalizer = normalizer
         self.disconnected, self.state, self.load = normalizer.disconnected, normalizer.state, normalizer.load
-        self.stream_of = getattr(normalizer, "stream_of", None)
+        self.stream_of = normalizer.stream_of
 
     def normalize(self, frame: Frame) -> Sequence[Fact]:
         """Return what the normalizer returns, raise what it raises."""
