@@ -64,7 +64,7 @@ class Settings(BaseSettings):
 
     market: Literal["sim", "live"] = Field("sim", description="simulated or real exchanges; part of every name")
     data_dir: Path = Field(Path("data"), description="where the embedded parts keep their data")
-    exchanges: Names = Field(("bybit",), description="exchanges that `liq run` collects")
+    exchanges: Names = Field(("binance", "bybit", "okx"), description="exchanges that `liq run` collects")
     majors: Names = Field(("BTC", "ETH", "SOL"), description="assets whose public trades are read")
     urls: dict[str, dict[str, str]] = Field(
         {}, description="hosts by exchange: LIQ_URLS__BYBIT__WS, LIQ_URLS__BYBIT__REST"
