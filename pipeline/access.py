@@ -51,7 +51,7 @@ TO_SINK = Needs(
     {"sink": READ},
     reads_alone=False,
 )
-TO_REBUILD = Needs({"minutes": WRITE}, reads_alone=False)
+TO_REBUILD = Needs({"liquidations": READ, "minutes": WRITE}, {"sink": LOOK}, reads_alone=False)
 TO_REPLAY = Needs({**{table.topic: WRITE for table in TABLES.values()}, "raw": READ})
 TO_WATCH = Needs(dict.fromkeys(TOPICS, LOOK), dict.fromkeys([*STAGES, "sink"], LOOK))
 

@@ -22,6 +22,7 @@ from sinks.rebuild import Differing, differing, liquidations_in
 
 from .clickhouse import reaching
 from .exits import Ended
+from .landed import sink_is_behind
 from .outlet import Outlet
 from .settings import Settings
 
@@ -40,8 +41,13 @@ def settled_before(now_s: float) -> int:
 
 
 def rebuild_between(settings: Settings, from_ms: int | None, to_ms: int | None, exchange: str = "") -> int:
-    """Correct the minutes of a stretch of event time, by default the last day; return how many had to be."""
+    """Correct the minutes of a stretch of event time, by default the last day; return how many had to be.
+
+    Raise `Ended` while the sink is behind: liquidations that are still on their way would be missed.
+    """
     settled_ms = settled_before(time.time())
+    if sink_is_behind(settings, settled_ms):
+        raise Ended("the sink has not landed all liquidations yet: try again when `liq status` shows no lag")
     end_ms = min(to_ms or settled_ms, settled_ms)
     with closing(Outlet(settings)) as outlet:
         return rebuild(settings, outlet, end_ms - LOOK_BACK_MS if from_ms is None else from_ms, end_ms, exchange)

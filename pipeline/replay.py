@@ -38,6 +38,8 @@ def replay(
     `source` has all frames of the stretch. `revision` of the records: that of the mapping, or the next after the one
     that is stored. Return the counts.
     """
+    if stretch.to_ms > settled_before(time.time()):
+        raise Ended("the last minutes are still the stage's: choose a --to that is some minutes ago")
     with reaching(settings) as where, connect(where) as client, closing(Outlet(settings)) as outlet:
         stored = highest_revision(client, where.database, stretch.exchange, stretch.from_ms, stretch.to_ms)
         revision = _chosen(revision, stored, REVISIONS[stretch.exchange])

@@ -191,16 +191,16 @@ def views(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-def published(settings: Settings) -> set[str]:
-    """Return the ids that a reader of the topic keeps, who lets a higher revision replace a lower one."""
+def published(settings: Settings) -> set[tuple[str, str]]:
+    """Return ids and positions as a reader of the topic has them who lets a higher revision replace a lower one."""
     client = consumer(settings)
     newest: dict[str, Liquidation] = {}
     for message in read_between(client, *bounds(settings, partitions(client, settings, ["liquidations"]))):
         if value := message.value():
             one = decode(value, Liquidation)
-            newest[one.id] = max(one, newest.get(one.id, one), key=lambda each: each.revision)
+            newest[one.id] = max(newest.get(one.id, one), one, key=lambda each: each.revision)
     client.close()
-    return {one.id for one in newest.values() if not one.retracted}
+    return {(one.id, one.position) for one in newest.values() if not one.retracted}
 
 
 def _rounded(value: object) -> object:
@@ -228,7 +228,7 @@ def test_after_a_replay_nobody_can_tell_that_the_mapping_was_wrong(new_settings:
 
     assert (report["revision"], report["retracted"], report["left_alone"]) == (2, surplus, 1)
     assert (report["frames"], report["dead_letters"], report["gaps"]) == (1201, 0, 0)
-    assert published(corrected) == {row[5] for row in expected["liquidations"]}
+    assert published(corrected) == {row[5:7] for row in expected["liquidations"]}  # id and position
     for name in expected.keys() - {"evidence"}:
         assert at_once[name] == later[name] == expected[name], name
     assert set(expected["evidence"]) < set(later["evidence"])  # why something was retracted can be seen

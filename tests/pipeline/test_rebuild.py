@@ -11,9 +11,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from msgspec.structs import replace
 
 from pipeline.clickhouse import address
+from pipeline.exits import Ended
 from pipeline.outlet import Outlet
 from pipeline.rebuild import SETTLED_MS, now_and_then, rebuild_between, recomputed, settled_before
 from pipeline.settings import Settings
@@ -140,6 +142,30 @@ def test_minutes_that_may_still_change_are_left_to_the_stage(new_settings: Calla
 
     assert rebuild_between(settings, None, None) == 1
     assert list(shown(settings)) == ["OLD"]
+
+
+def test_nothing_is_compared_while_the_sink_is_behind(new_settings: Callable[[], Settings]) -> None:
+    settings = new_settings()
+    put(settings, ended_ago(5))
+    topic = full_name(settings.prefix, "liquidations")
+    client = Consumer({**settings.kafka, "group.id": f"{settings.prefix}sink"})
+    places = [TopicPartition(topic, number) for number in range(settings.asset_partitions)]
+    counts = []
+    for landed in (False, True):
+        for place in places:
+            place.offset = client.get_watermark_offsets(place)[landed]
+        client.commit(offsets=places, asynchronous=False)
+        counts.append(rebuilt(settings))
+    client.close()
+
+    assert counts == ["the sink has not landed all liquidations yet", 1]
+
+
+def rebuilt(settings: Settings) -> int | str:
+    try:
+        return rebuild_between(settings, None, None)
+    except Ended as error:
+        return str(error).partition(":")[0]
 
 
 def test_records_that_are_too_old_for_their_topic_are_only_stored(new_settings: Callable[[], Settings]) -> None:
