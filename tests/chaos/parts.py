@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -20,10 +21,11 @@ from pipeline.services import Service, wait_until_ready
 from pipeline.settings import Settings, child_environment, load
 from pipeline.setup import create_topics
 from pipeline.status import lag
+from simulator.exchanges.registry import urls
 
 READY_LIMIT_S = 120.0
 DRAIN_LIMIT_S = 240.0
-LAST_HEARTBEATS_S = 2.5  # the producer says what it misses once a second
+LAST_HEARTBEATS_S = 2.5  # a producer says what it misses once a second
 TICK_S = 0.1
 MIB = 1 << 20
 
@@ -40,8 +42,8 @@ class Parts:
     broker: Broker
     clickhouse: Server
     services: dict[str, Service]
-    truth: Path
-    simulator_url: str
+    truths: Mapping[str, Path]  # by exchange
+    ports: Mapping[str, int]  # of the simulators, by exchange
     say: Callable[[str], None]
     died: list[tuple[str, float]] = field(default_factory=list)  # by itself, and when (monotonic)
     _clickhouse_back_s: float = float("inf")
@@ -57,20 +59,23 @@ class Parts:
         return gone_s
 
     def kill_broker(self) -> float:
-        """Kill -9 the broker and start it again, on its port and its data."""
+        """Kill -9 the broker; return when it was gone (monotonic). It comes back by `start_broker`."""
         self.broker.kill()
-        gone_s = time.monotonic()
+        return time.monotonic()
+
+    def start_broker(self) -> None:
+        """Start the broker again, on its port and its data."""
         self.broker.start()
-        return gone_s
 
     def kill_clickhouse(self, away_s: float) -> None:
         """Kill -9 ClickHouse; `tend` brings it back after some seconds."""
         self.clickhouse.kill()
         self._clickhouse_back_s = time.monotonic() + away_s
 
-    def fault(self, **fault: object) -> bool:
-        """Bring a fault upon the exchange; return False where nobody listens whom it could hit."""
-        request = urllib.request.Request(f"{self.simulator_url}/_faults", orjson.dumps(fault), method="POST")
+    def fault(self, exchange: str, **fault: object) -> bool:
+        """Bring a fault upon an exchange; return False where nobody listens whom it could hit."""
+        url = f"http://127.0.0.1:{self.ports[exchange]}/_faults"
+        request = urllib.request.Request(url, orjson.dumps(fault), method="POST")
         try:
             with urllib.request.urlopen(request, timeout=10):
                 return True
@@ -105,17 +110,19 @@ class Parts:
         self.wait("a rest", lambda: time.monotonic() > until_s, seconds + READY_LIMIT_S)
 
     def drain(self) -> None:
-        """End the exchange, let the producer say what it missed, and let all that is in raw reach the tables."""
+        """End the exchanges, let producers say what they missed, and let all that is in raw reach the tables."""
         self.wait("ClickHouse is back", lambda: self.clickhouse.running, READY_LIMIT_S)
         self.wait("all work", lambda: all(service.is_ready for service in self.services.values()), READY_LIMIT_S)
-        self._end("simulator")
-        ended_s, health = time.time(), self.services["producer"].health
-        self.wait(
-            "the producer's last heartbeats",
-            lambda: health.exists() and health.stat().st_mtime > ended_s + LAST_HEARTBEATS_S,
-            READY_LIMIT_S,
-        )
-        self._end("producer")
+        for exchange in self.truths:
+            self._end(f"simulator-{exchange}")
+        ended_s = time.time()
+        for exchange in self.truths:
+            self.wait(
+                f"the last heartbeats of {exchange}",
+                partial(_is_touched_after, self.services[f"producer-{exchange}"].health, ended_s + LAST_HEARTBEATS_S),
+                READY_LIMIT_S,
+            )
+            self._end(f"producer-{exchange}")
         self.wait("everything lands", lambda: set(lag(self.settings).values()) == {0}, DRAIN_LIMIT_S)
         self._end("worker")
         self._end("sink")
@@ -124,11 +131,15 @@ class Parts:
         self.services.pop(name).stop()
 
 
+def _is_touched_after(health: Path, at_s: float) -> bool:
+    return health.exists() and health.stat().st_mtime > at_s
+
+
 @contextmanager
 def running(
-    directory: Path, rate: float, liquidations_per_second: float, say: Callable[[str], None]
+    directory: Path, exchanges: Sequence[str], rate: float, liquidations_per_second: float, say: Callable[[str], None]
 ) -> Iterator[Parts]:
-    """Start everything in a directory and hand it over when it works; stop everything."""
+    """Start everything in a directory and hand it over when it works; stop everything. Rates are of each exchange."""
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(directory / "kafka", retention_bytes=2048 * MIB))
         clickhouse = stack.enter_context(Server(directory / "clickhouse"))
@@ -137,26 +148,33 @@ def running(
             "clickhouse_host": "127.0.0.1",
             "clickhouse_port": clickhouse.port,
         }
-        settings = load({**where, "market": "sim", "data_dir": directory, "asset_partitions": 4})
+        own = {"market": "sim", "data_dir": directory, "asset_partitions": 4, "exchanges": tuple(exchanges)}
+        settings = load({**where, **own})
         create_topics(settings)
         migrate(settings)
-        port, truth = free_port(), directory / "truth.jsonl"
-        url = f"127.0.0.1:{port}"
-        hosts = {"urls__bybit__ws": f"ws://{url}", "urls__bybit__rest": f"http://{url}"}
-        market = ("--rate", str(rate), "--liquidations", str(liquidations_per_second), "--truth", str(truth))
-        commands = {
-            "simulator": ("simulate", "bybit", "--port", str(port), *market),
-            "worker": ("process", "normalize"),
-            "sink": ("sink",),
-            "producer": ("produce", "bybit"),
+        truths = {exchange: directory / f"truth-{exchange}.jsonl" for exchange in exchanges}
+        parts = Parts(settings, broker, clickhouse, {}, truths, {name: free_port() for name in exchanges}, say)
+        hosts = {
+            f"urls__{exchange}__{host}": url
+            for exchange, port in parts.ports.items()
+            for host, url in urls(exchange, port).items()
         }
         environment = child_environment(settings, **where, **hosts)
-        parts = Parts(settings, broker, clickhouse, {}, truth, f"http://{url}", say)
-        for name, arguments in commands.items():
-            parts.services[name] = service = Service(name, arguments, environment, directory)
-            stack.callback(service.stop)
-            service.start()
-            if name == "simulator":
-                wait_until_ready([service], READY_LIMIT_S)
+        market = ("--rate", str(rate), "--liquidations", str(liquidations_per_second))
+        simulators = {
+            f"simulator-{name}": ("simulate", name, "--port", str(port), *market, "--truth", str(truths[name]))
+            for name, port in parts.ports.items()
+        }
+        producers = {f"producer-{exchange}": ("produce", exchange) for exchange in exchanges}
+
+        def start(commands: Mapping[str, tuple[str, ...]]) -> None:
+            for name, arguments in commands.items():
+                parts.services[name] = service = Service(name, arguments, environment, directory)
+                stack.callback(service.stop)
+                service.start()
+
+        start({**simulators, "worker": ("process", "normalize"), "sink": ("sink",)})
+        wait_until_ready([parts.services[name] for name in simulators], READY_LIMIT_S)
+        start(producers)
         wait_until_ready(list(parts.services.values()), READY_LIMIT_S)
         yield parts

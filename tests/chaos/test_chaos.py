@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from .damage import Plan
+from .exchanges import EXCHANGES
 from .soak import soak
 
 
 @pytest.mark.timeout(300)
 def test_fifteen_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    plan = Plan(kills=15, seed=1, rate=200, liquidations_per_second=20, shortest_s=0.2, longest_s=2.0, away_s=2.0)
+    plan = Plan(kills=15, seed=1, rate=100, liquidations_per_second=10, shortest_s=0.2, longest_s=2.0, away_s=2.0)
     report = soak(plan, tmp_path, print)
 
     assert report["broken"] == {}
     assert sum(report["kills"].values()) == 15
-    assert report["stored"] > 0
+    assert {name: counts["stored"] > 0 for name, counts in report["exchanges"].items()} == dict.fromkeys(
+        EXCHANGES, True
+    )

@@ -1,6 +1,7 @@
 """The promises, each as a pure function that returns what breaks it: a sentence for every case, none where it is kept.
 
-Truth is what the simulator wrote down, raw is what the producer could save, the rest is what was made of raw.
+All is about one exchange. Truth is what the simulator wrote down, raw is what the producer could save, the rest is what
+was made of raw.
 """
 
 from __future__ import annotations
@@ -10,28 +11,40 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from schemas.records import Liquidation, MinuteAggregate, Position
+from schemas.records import Coverage, Liquidation, MinuteAggregate, Position
+from schemas.records import Evidence as FrameBehind
 from simulator.truth import Known
 
-from .story import Gap, Printed, Story
+from .exchanges import EXCHANGES, Printed
+from .story import Gap, Story
 
 MINUTE_MS = 60_000
 FINAL_AFTER_MS = MINUTE_MS + 5_000 + 2_000  # the grace, and two heartbeats to notice that it is over
-BATCH_NS = 600_000_000  # the simulated exchange tells of liquidations every 500 ms, a few late
+NS_PER_MS = 1_000_000
+ALLOWED_LATE_NS = 2_000_000_000  # what comes later than this after it happened, coverage does not wait for
+FOUND_WITHIN_NS = HEALED_WITHIN_NS = 60_000_000_000
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run has left behind."""
+    """What a run has left behind of one exchange."""
 
-    truth: Sequence[Known]
+    exchange: str
+    truth: Sequence[Known]  # withheld ones too
     story: Story
     published: Sequence[Liquidation]  # the topic, repeats included
     stored: Sequence[Liquidation]  # the view
     minutes: Sequence[MinuteAggregate]  # the view
     dead_letters: Sequence[tuple[int, int]]  # the view: offset of the raw batch, index of the frame
+    behind: Sequence[FrameBehind]  # the view of evidence
+    coverage: Sequence[Coverage]  # the view
     held_up: Sequence[Gap] = ()  # when the simulated exchange was told to keep what it knew
-    needless_repeats: Sequence[str] = ()  # of records that were committed, see follower.py
+    muted: Sequence[Gap] = ()  # when it sent nothing, and lost it, while it acknowledged
+
+    @property
+    def shown(self) -> Iterator[Known]:
+        """Yield what the exchange did not withhold."""
+        return (known for known in self.truth if not known.withheld)
 
 
 def broken_promises(evidence: Evidence) -> dict[str, list[str]]:
@@ -40,9 +53,9 @@ def broken_promises(evidence: Evidence) -> dict[str, list[str]]:
 
 
 def unsaved(evidence: Evidence) -> Iterator[tuple[Known, str]]:
-    """Yield what happened and did not reach raw, each with its excuse."""
-    left = Counter(printed(known) for known in evidence.truth) - evidence.story.liquidations
-    for known in evidence.truth:
+    """Yield what the exchange showed, or would have, and raw does not hold, each with its excuse."""
+    left = Counter(map(printed, evidence.shown)) - evidence.story.liquidations
+    for known in evidence.shown:
         if left[printed(known)] > 0:
             left[printed(known)] -= 1
             yield known, excuse(known, evidence)
@@ -50,7 +63,7 @@ def unsaved(evidence: Evidence) -> Iterator[tuple[Known, str]]:
 
 def excuse(known: Known, evidence: Evidence) -> str:
     """Say why raw need not hold a liquidation: `before` the first subscription or in a `gap`; empty where it must."""
-    channel = f"allLiquidation.{known.symbol}"
+    channel = EXCHANGES[evidence.exchange].channel(known)
     from_ns, to_ns = _under_way(known, evidence.held_up)
     if from_ns <= evidence.story.subscribed_ns.get(channel, to_ns):
         return "before"
@@ -79,13 +92,14 @@ def repeats(evidence: Evidence) -> int:
 
 def _under_way(known: Known, held_up: Sequence[Gap]) -> Gap:
     """Return when a liquidation was on its way to whoever listens."""
+    hold_ns = EXCHANGES[known.exchange].longest_hold_ms * NS_PER_MS
     from_ns = to_ns = known.sent_ns
-    if not known.sent_ns:  # nobody listened when its batch was due
-        from_ns = known.event_ms * 1_000_000
-        to_ns = from_ns + BATCH_NS
+    if not known.sent_ns:  # nobody listened when it was due
+        from_ns = known.event_ms * NS_PER_MS
+        to_ns = from_ns + hold_ns
     for held in held_up:
         if from_ns <= held.to_ns and held.from_ns <= to_ns:
-            to_ns = max(to_ns, held.to_ns + BATCH_NS)
+            to_ns = max(to_ns, held.to_ns + hold_ns)
     return Gap(from_ns, to_ns)
 
 
@@ -104,7 +118,7 @@ def _nothing_lost(evidence: Evidence) -> Iterator[str]:
 
 
 def _nothing_invented(evidence: Evidence) -> Iterator[str]:
-    true = Counter(printed(known) for known in evidence.truth)
+    true = Counter(map(printed, evidence.shown))
     yield from (f"{one} is in raw {more} times too often" for one, more in (evidence.story.liquidations - true).items())
 
 
@@ -125,8 +139,14 @@ def _repeats_equal(evidence: Evidence) -> Iterator[str]:
             yield f"{liquidation} repeats {first[liquidation.id]} and differs"
 
 
-def _no_needless_repeats(evidence: Evidence) -> Iterator[str]:
-    yield from evidence.needless_repeats
+def _withheld_as_documented(evidence: Evidence) -> Iterator[str]:
+    newest_ms = max((known.event_ms for known in evidence.truth), default=0)
+    until_ms = min([newest_ms, *(held.from_ns // NS_PER_MS for held in evidence.held_up if _lasts(held, newest_ms))])
+    yield from EXCHANGES[evidence.exchange].check_withheld(evidence.truth, until_ms)
+
+
+def _lasts(held: Gap, at_ms: int) -> bool:
+    return held.from_ns <= at_ms * NS_PER_MS <= held.to_ns
 
 
 def _all_stored(evidence: Evidence) -> Iterator[str]:
@@ -203,6 +223,54 @@ def _only_garbage_buried(evidence: Evidence) -> Iterator[str]:
     yield from (f"raw {place} has {count} dead letters" for place, count in letters.items() if count > 1)
 
 
+def _frames_behind(evidence: Evidence) -> Iterator[str]:
+    """Each liquidation of the view has one frame behind it: the one that it names, byte for byte, and that shows it."""
+    behind = {row.id: row for row in evidence.behind}
+    stored = {liquidation.id for liquidation in evidence.stored}
+    if len(behind) != len(evidence.behind):
+        yield f"the view has {len(evidence.behind)} frames behind {len(behind)} liquidations"
+    yield from (f"{row} stands behind no liquidation" for name, row in behind.items() if name not in stored)
+    for liquidation in evidence.stored:
+        place = liquidation.raw_offset, liquidation.raw_index
+        shown, row = evidence.story.shown.get(place), behind.get(liquidation.id)
+        if row is None or shown is None or (row.raw_offset, row.raw_index, row.payload) != (*place, shown.payload):
+            yield f"behind {liquidation} is {row}, raw has {shown}"
+        elif _of(liquidation) not in shown.liquidations:
+            yield f"{liquidation} is not in the frame behind it: {row}"
+
+
+def _alive_only_where_nothing_is_missed(evidence: Evidence) -> Iterator[str]:
+    alive = alive_minutes(evidence)
+    for known, reason in unsaved(evidence):
+        if _missed_minutes(known, evidence.held_up) <= alive:
+            yield f"{known} was missed ({reason or 'lost'}), and its minute is told to be alive"
+
+
+def alive_minutes(evidence: Evidence) -> set[int]:
+    """Return the minutes, by their start, in which no liquidation was missed, as coverage tells."""
+    return {row.minute_ms for row in evidence.coverage if row.stream == "liquidations" and row.is_alive}
+
+
+def _missed_minutes(known: Known, held_up: Sequence[Gap]) -> set[int]:
+    """Return the minute of a liquidation; where it was told late, one of those until then may stand for it."""
+    event_ns, to_ns = known.event_ms * NS_PER_MS, _under_way(known, held_up).to_ns
+    last_ns = to_ns if to_ns - event_ns > ALLOWED_LATE_NS else event_ns
+    first, last = (ns // NS_PER_MS // MINUTE_MS for ns in (event_ns, last_ns))
+    return {minute * MINUTE_MS for minute in range(first, last + 1)}
+
+
+def _silence_found(evidence: Evidence) -> Iterator[str]:
+    """A socket that acknowledges and stays silent is given up in time, and its successor delivers."""
+    story = evidence.story
+    for muted in evidence.muted:
+        found = [*story.given_up_ns, *story.began_ns.values()]  # a producer that was killed begins anew
+        if not any(muted.from_ns <= at_ns <= muted.from_ns + FOUND_WITHIN_NS for at_ns in found):
+            yield f"nobody noticed the silence of {muted}"
+        shown = (frame.received_ns for frame in story.shown.values())
+        if not any(muted.to_ns <= at_ns <= muted.to_ns + HEALED_WITHIN_NS for at_ns in shown):
+            yield f"no liquidation came after the silence of {muted}"
+
+
 def _by_id(liquidations: Iterable[Liquidation]) -> dict[str, Liquidation]:
     return {liquidation.id: liquidation for liquidation in liquidations}
 
@@ -224,11 +292,14 @@ PROMISES: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "all published": _all_published,
     "nothing unfounded": _nothing_unfounded,
     "repeats are equal": _repeats_equal,
-    "no needless repeats": _no_needless_repeats,
     "all stored": _all_stored,
     "stored once": _stored_once,
     "meaning kept": _meaning_kept,
     "minutes right": _minutes_right,
     "frames numbered": _numbered,
     "only garbage buried": _only_garbage_buried,
+    "withheld as documented": _withheld_as_documented,
+    "frames behind": _frames_behind,
+    "alive only where nothing is missed": _alive_only_where_nothing_is_missed,
+    "silence found": _silence_found,
 }
