@@ -50,10 +50,13 @@ class Outlet:
 
     def put(self, outputs: Iterable[Output]) -> None:
         """Return when the broker, then ClickHouse, have the records; raise `Ended`."""
+        everything = list(outputs)
+        kept = list(filter(_is_kept, everything))
+        self._publish(kept)
+        self.only_stored += len(everything) - len(kept)
         by_topic: dict[str, list[Output]] = {}
-        for output in outputs:
+        for output in everything:
             by_topic.setdefault(output.topic, []).append(output)
-        self._publish([output for each in by_topic.values() for output in each if _is_kept(output)])
         for topic, each in by_topic.items():
             if topic not in TABLE_OF:
                 continue  # XXX
@@ -90,7 +93,6 @@ class Outlet:
             raise Ended(str(error)) from error
         if refused:
             raise Ended(f"ClickHouse refuses {len(refused)} rows of {table.name}: {refused[0][1]}")
-        self.only_stored += sum(not _is_kept(output) for output in outputs)
 
 
 def _is_kept(output: Output) -> bool:
