@@ -14,6 +14,7 @@ from .minutes import MINUTE_MS
 from .normalize.facts import Quote, Trade
 from .part import Part, flow
 from .pieces import Pieces, Tables, rows
+from .prints import Prints
 
 
 class Market:
@@ -21,7 +22,8 @@ class Market:
 
     def __init__(self, exchange: str, partitions: int) -> None:
         """`partitions` of the topic `market`."""
-        self.received_ms = 0  # of the frame whose facts come in now
+        self.received_ms, self.connection = 0, ""  # of the frame whose facts come in now
+        self.prints = Prints()
         self._exchange, self._partitions = exchange, partitions
         self._parts: dict[int, dict[str, Part]] = {}  # by start of the minute
         self._large = LargeOrders()
@@ -52,7 +54,9 @@ class Market:
 
     def trade(self, trade: Trade) -> None:
         """Fold a print."""
-        symbol, asset, event_ms, is_buy, price, base, usd, order = trade
+        symbol, asset, event_ms, is_buy, price, base, usd, order, number = trade
+        if number and self.prints.is_repeat(symbol, self.connection, number, event_ms):
+            return
         try:
             part = self._parts[event_ms - event_ms % MINUTE_MS][symbol]
         except KeyError:
@@ -113,7 +117,12 @@ class Market:
     def tables(self) -> Tables:
         """Return the state, copied."""
         pending = [copy.copy(part) for parts in self._parts.values() for part in parts.values()]
-        return {"market": pending, "market.received_ms": [self.received_ms], **self._large.tables()}
+        return {
+            "market": pending,
+            "market.received_ms": [self.received_ms],
+            **self.prints.tables(),
+            **self._large.tables(),
+        }
 
     def load(self, pieces: Pieces) -> None:
         """Continue from `tables`."""
@@ -121,6 +130,7 @@ class Market:
         for part in rows(pieces["market"], Part):
             self._parts.setdefault(part.minute_ms, {})[part.symbol] = part
         [self.received_ms] = rows(pieces["market.received_ms"], int)
+        self.prints.load(pieces)
         self._large.load(pieces)
 
     def _part(self, symbol: str, asset: str, event_ms: int) -> Part:

@@ -95,6 +95,7 @@ def trade(item: wire.AggTrade, contract: Contract, received_ms: int) -> Trade:
         base,
         usd,
         f"{item.T}{'sell' if item.m else 'buy'}",
+        item.a,
     )
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from msgspec.json import Decoder
 
 from processors.normalize.bounded import SYMBOLS_MAX
-from processors.normalize.printed import LATEST_MS, Amount, Blank, Milliseconds, Name, Positive, Rate
+from processors.normalize.printed import LATEST_MS, Amount, Blank, Milliseconds, Name, Number, Positive, Rate
 
 NO_EXPIRY = 4_133_404_800_000  # the delivery date of what is never delivered
 
@@ -73,6 +73,7 @@ class AggTrade(Struct, gc=False, tag_field="e", tag="aggTrade"):
     q: Positive
     T: int
     m: bool
+    a: Number = 0
     st: Book = UNSET
 
 

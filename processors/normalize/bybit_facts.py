@@ -97,6 +97,7 @@ def trade(item: wire.Trade, contract: Contract, received_ms: int) -> Trade:
         base,
         usd,
         item.i if item.seq is UNSET else f"{item.T}{item.S}{item.seq}",
+        0 if item.seq is UNSET else item.seq,
     )
 
 

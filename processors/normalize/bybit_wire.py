@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 from msgspec.json import Decoder
 
-from processors.normalize.printed import LATEST_MS, Amount, Blank, Milliseconds, Name, Positive, Rate
+from processors.normalize.printed import LATEST_MS, Amount, Blank, Milliseconds, Name, Number, Positive, Rate
 
 Side = Literal["Buy", "Sell"]
 Later = Annotated[int, Meta(ge=0, le=LATEST_MS)]  # a moment to come; 0 is none
@@ -60,7 +60,7 @@ class Trade(Struct, gc=False):
     v: Positive
     p: Positive
     i: str
-    seq: int | UnsetType = UNSET  # one taker order's prints share it; absent in old frames
+    seq: Number | UnsetType = UNSET  # one taker order's prints share it; absent in old frames
     BT: bool = False  # a block trade
 
 

@@ -15,7 +15,7 @@ from schemas.records import Coverage, Funding, Instrument, Liquidation, OpenInte
 from ..minutes import GRACE_MS, MINUTE_MS, start_of_minute
 from ..pieces import Pieces, Tables, rows
 from .covered import SKEW_MS, Counts, Minute, Stream, StreamState
-from .facts import Fact, Frame, Quote, Trade
+from .facts import Frame, Quote, Trade
 from .frames import NS_PER_MS
 from .sockets import Sockets
 from .stretches import Stretches
@@ -24,14 +24,9 @@ KEEP_MS = 6 * 60 * MINUTE_MS  # how far back a gap can revise a minute; a new co
 SILENCE_MS = 10_000  # heartbeats come each second: after so long without one, nobody lived to say what was missed
 SECOND_MS = 1_000
 
-STREAMS: dict[type, str] = {
-    Liquidation: "liquidations",
-    Quote: "quotes",
-    Trade: "trades",
-    OpenInterest: "open-interest",
-    Funding: "funding",
-    Instrument: "",
-}
+STREAMS = ("liquidations", "quotes", "trades", "open-interest", "funding")
+# What a frame shows is a number: a bit for each stream.
+BITS: dict[type, int] = {Liquidation: 1, Quote: 2, Trade: 4, OpenInterest: 8, Funding: 16, Instrument: 0}
 
 Told = tuple[int, str]  # a row, by start of its minute and name of its stream
 
@@ -44,28 +39,19 @@ class Coverages:
         self._exchange, self._revision, self._stream_of = exchange, revision, stream_of
         self._sockets = Sockets(stream_of)
         self._streams: dict[str, Stream] = {}
-        self._counted = dict.fromkeys(STREAMS, 0)  # frames of the pending second
+        self.shown = [0] * (1 << len(STREAMS))  # frames of the pending second, by what they show; whoever reads counts
         self._silences = Stretches()
         self._revised: set[Told] = set()  # what is not true any more
         self._now_ms = self._beat_ms = 0  # newest control frame, newest heartbeat
         self._complete_ms = 0  # until when the producer proved its frames complete
         self._closed_before_ms = self._final_before_ms = 0
 
-    def count(self, facts: Sequence[Fact]) -> None:
-        """Count a frame once for each kind of its facts."""
-        counted = self._counted
-        if len(facts) == 1:  # as in most frames; a set would cost more than all of this
-            counted[type(facts[0])] += 1
-        else:
-            for kind in set(map(type, facts)):
-                counted[kind] += 1
-
     def close_second(self, second_ms: int) -> None:
         """Give the frames that were counted to the minute of their second."""
-        for kind, frames in self._counted.items():
-            if frames and (name := STREAMS[kind]):
+        for place, name in enumerate(STREAMS):
+            if frames := sum(count for shown, count in enumerate(self.shown) if shown >> place & 1):
                 self._stream(name, second_ms).count(second_ms).frames += frames
-            self._counted[kind] = 0
+        self.shown[:] = [0] * len(self.shown)
 
     def bury(self, channel: str, frame: Frame) -> None:
         """Note a frame that nobody understands. One of a socket that shows no known channel may be of any stream."""
@@ -98,7 +84,7 @@ class Coverages:
         return {
             **self._sockets.tables(),
             "coverage.clock": [clock],
-            "coverage.counted": list(self._counted.values()),
+            "coverage.shown": list(self.shown),
             "coverage.revised": sorted(self._revised),
             "coverage.silences": self._silences.all(),
             "coverage.streams": [stream.state() for stream in streams],
@@ -111,7 +97,7 @@ class Coverages:
         [(self._now_ms, self._beat_ms, self._complete_ms, self._closed_before_ms, self._final_before_ms)] = rows(
             pieces["coverage.clock"], tuple[int, int, int, int, int]
         )
-        self._counted = dict(zip(STREAMS, rows(pieces["coverage.counted"], int), strict=True))
+        self.shown[:] = rows(pieces["coverage.shown"], int)
         self._revised = set(rows(pieces["coverage.revised"], tuple[int, str]))
         self._silences = Stretches(rows(pieces["coverage.silences"], tuple[int, int]))
         self._streams = {state.name: Stream.of(state) for state in rows(pieces["coverage.streams"], StreamState)}

@@ -55,6 +55,7 @@ class Trade(NamedTuple):
     quantity_base: float | None  # coins of the asset; None where it is not proven, as below
     notional_usd: float | None
     order: str  # prints of one taker order share it; they are one trade in size
+    number: int = 0  # grows with each print of the symbol, or order; 0 where the exchange shows none
 
 
 Fact = Liquidation | OpenInterest | Funding | Instrument | Quote | Trade

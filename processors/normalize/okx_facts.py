@@ -25,6 +25,7 @@ from schemas.records import (
 
 REVISION = 1
 HOUR_MS = 3_600_000
+DIGITS = 19  # a number of so many may not fit into 64 bits
 
 # By side of the order and of the position. In net mode, or where the position is not said, the order decides: who had a
 # long is sold out. What is missing here says no position, or two.
@@ -93,6 +94,7 @@ def trade(row: wire.TradeRow, contract: Contract, received_ms: int) -> Trade:
         base,
         usd,
         row.tradeId,
+        int(row.tradeId) if row.tradeId.isdecimal() and len(row.tradeId) < DIGITS else 0,
     )
 
 

@@ -22,6 +22,7 @@ Positive = Annotated[float, Meta(ge=SMALLEST, le=LARGEST)]  # a price, or a quan
 Amount = Annotated[float, Meta(ge=0, le=LARGEST)]  # an open interest: zero is a value
 Rate = Annotated[float, Meta(ge=-100, le=100)]
 Milliseconds = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]  # of a print: they grow
 Name = Annotated[str, Meta(min_length=1, max_length=64)]  # a symbol or a coin
 Blank = Literal[""]  # the exchange says: no value
 

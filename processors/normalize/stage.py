@@ -19,7 +19,7 @@ from ..minutes import KEEP_MS, Minutes, start_of_minute
 from ..pieces import Pieces, Tables, pack, rows, unpack
 from ..processor import Input, Output
 from ..repeats import Repeats
-from .coverage import Coverages
+from .coverage import BITS, Coverages
 from .evidence import dead_letter, evidence
 from .facts import BadFrame, Frame, Normalizer, Quote, Trade
 from .frames import control, frames
@@ -73,7 +73,7 @@ class Normalize:
         self._market_minutes = MarketMinutes(exchange, revision)
         self._open_interest, self._funding = Changes(OpenInterest), Changes(Funding)
         self._coverage = Coverages(exchange, revision, normalizer.stream_of)
-        self._tells_coverage, self._counted = "coverage" in self._outputs, self._coverage.counted
+        self._tells_coverage, self._shown = "coverage" in self._outputs, self._coverage.shown
         self._handlers = self._wanted_handlers()
         self._frame: Frame  # the one at hand
         self._out: list[Publication] = []  # what it brings
@@ -97,6 +97,7 @@ class Normalize:
             "too_old": self._minutes.too_old,
             "minutes_dropped": self._minutes.dropped,
             "market_late": self._market_minutes.late,
+            "repeated_trades": self._market.prints.repeats,
             **self._control,
         }
 
@@ -125,19 +126,18 @@ class Normalize:
             return out
         if self._parking.failing and facts:
             self._parking.mapped(frame)
-        if len(facts) == 1:  # as in most frames
-            self._counted[type(facts[0])] += 1
-        elif facts:
-            self._coverage.count(facts)
         if received_ms > self._market.received_ms:
             self._market.received_ms = received_ms
-        self._frame, is_stream = frame, kind is FRAME
+        self._market.connection = frame.connection
+        self._frame, is_stream, shown = frame, kind is FRAME, 0
         for fact in facts:
             if is_stream and fact.event_ms > self._watermark_ms:
                 self._watermark_ms = fact.event_ms
-            handle = self._handlers.get(type(fact))
+            handle, bit = self._handlers[type(fact)]
+            shown |= bit
             if handle:
                 handle(fact)
+        self._shown[shown] += 1
         return out
 
     def flush(self) -> list[Publication]:
@@ -178,8 +178,8 @@ class Normalize:
             self._funding,
         )
 
-    def _wanted_handlers(self) -> Mapping[type, Handler]:
-        """Return what is done with a fact, by its type; facts that no wanted output needs are passed over."""
+    def _wanted_handlers(self) -> Mapping[type, tuple[Handler | None, int]]:
+        """Return by type what is done with a fact, nothing where no wanted output needs it, and its bit in `shown`."""
         handlers: dict[type, tuple[Handler, set[str]]] = {
             Liquidation: (self._receive_liquidation, {"liquidations", "minutes", "evidence"}),
             Quote: (self._market.quote, {"market", "market-minutes"}),
@@ -188,7 +188,10 @@ class Normalize:
             Funding: (self._receive_funding, {"funding", "market-minutes"}),
             Instrument: (self._receive_instrument, {"instruments"}),
         }
-        return {kind: handle for kind, (handle, needed_by) in handlers.items() if needed_by & self._outputs}
+        return {
+            kind: (handle if needed_by & self._outputs else None, BITS[kind])
+            for kind, (handle, needed_by) in handlers.items()
+        }
 
     def _receive_liquidation(self, liquidation: Liquidation) -> None:
         if self._repeats.is_repeat(liquidation):

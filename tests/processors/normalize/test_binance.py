@@ -385,8 +385,8 @@ def test_a_trade_whose_buyer_was_the_maker_was_a_sale() -> None:
 
     binance = knowing(BTCUSDT, BTCUSD)
     assert [fact for flag in (True, False) for fact in binance.normalize(traded("BTCUSDT", flag))] == [
-        Trade("BTCUSDT", "BTC", T - 10, False, 64_000, 0.5, 32_000, f"{T - 10}sell"),
-        Trade("BTCUSDT", "BTC", T - 10, True, 64_000, 0.5, 32_000, f"{T - 10}buy"),
+        Trade("BTCUSDT", "BTC", T - 10, False, 64_000, 0.5, 32_000, f"{T - 10}sell", 7),
+        Trade("BTCUSDT", "BTC", T - 10, True, 64_000, 0.5, 32_000, f"{T - 10}buy", 7),
     ]
     (contracts,) = binance.normalize(traded("BTCUSD_PERP", False))
     assert isinstance(contracts, Trade)

@@ -369,16 +369,16 @@ def test_a_trade_has_the_takers_side_and_prints_of_one_order_share_it() -> None:
     facts = knowing(BTCUSDT).normalize(pushed("publicTrade.BTCUSDT", prints))
     one, other = f"{T}Buy7", f"{T}Sell7"
     assert facts == [
-        Trade("BTCUSDT", "BTC", T, True, 64_000, 0.5, 32_000, one),
-        Trade("BTCUSDT", "BTC", T, True, 64_001, 0.5, 32_000.5, one),
-        Trade("BTCUSDT", "BTC", T, False, 64_000, 0.5, 32_000, other),
+        Trade("BTCUSDT", "BTC", T, True, 64_000, 0.5, 32_000, one, 7),
+        Trade("BTCUSDT", "BTC", T, True, 64_001, 0.5, 32_000.5, one, 7),
+        Trade("BTCUSDT", "BTC", T, False, 64_000, 0.5, 32_000, other, 7),
         Trade("BTCUSDT", "BTC", T, True, 64_000, 0.5, 32_000, "e"),
     ]
 
 
 def test_an_inverse_trade_is_dollars() -> None:
     facts = Bybit().normalize(pushed("publicTrade.BTCUSD", [a_trade(s="BTCUSD", v="2500", p="62500")], INVERSE))
-    assert facts == [Trade("BTCUSD", "BTC", T, True, 62_500, 0.04, 2_500, f"{T}Buy7")]
+    assert facts == [Trade("BTCUSD", "BTC", T, True, 62_500, 0.04, 2_500, f"{T}Buy7", 7)]
 
 
 def test_an_instrument_is_a_fact_when_it_is_new_or_changed() -> None:

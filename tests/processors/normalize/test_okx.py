@@ -447,11 +447,11 @@ def test_a_trade_has_the_takers_side_and_counts_contracts() -> None:
     row = {"instId": "BTC-USDT-SWAP", "tradeId": "7", "px": "64000", "sz": "50", "side": "buy", "ts": str(T)}
     inverse = row | {"instId": "BTC-USD-SWAP", "tradeId": "8", "px": "62500", "sz": "0.5", "side": "sell"}
     assert knowing(BTCUSDT, BTCUSD).normalize(pushed("trades", row, inverse)) == [
-        Trade("BTC-USDT-SWAP", "BTC", T, True, 64_000, 0.5, 32_000, "7"),
-        Trade("BTC-USD-SWAP", "BTC", T, False, 62_500, 0.0008, 50, "8"),
+        Trade("BTC-USDT-SWAP", "BTC", T, True, 64_000, 0.5, 32_000, "7", 7),
+        Trade("BTC-USD-SWAP", "BTC", T, False, 62_500, 0.0008, 50, "8", 8),
     ]
     assert Okx().normalize(pushed("trades", row)) == [
-        Trade("BTC-USDT-SWAP", "BTC", T, True, 64_000, None, None, "7"),
+        Trade("BTC-USDT-SWAP", "BTC", T, True, 64_000, None, None, "7", 7),
     ]
 
 
