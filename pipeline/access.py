@@ -14,7 +14,7 @@ from processors.stages import STAGES, Stage
 from schemas.topics import READER, TOPICS, full_name
 from sinks.tables import TABLES
 
-from .exits import Refused
+from .exits import Refused, Unreachable
 from .settings import Settings
 
 REQUEST_LIMIT_S = 10.0
@@ -24,7 +24,9 @@ PASSING = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
+    KafkaError._TIMED_OUT,  # the first group makes the topic of all groups, which takes a busy broker a while
 }
+START_LIMIT_S = 30.0
 PAUSE_S = 0.1
 DEAD_LETTERS = "dead-letters"
 
@@ -95,7 +97,7 @@ def _lacking(kind: str, needed: Mapping[str, Operations], ask: Ask) -> Iterator[
 
 def _allowed(ask: Ask, name: str) -> Operations:
     """Return what the broker lets us do; ask again where it has just started."""
-    deadline = time.monotonic() + REQUEST_LIMIT_S
+    deadline = time.monotonic() + START_LIMIT_S
     while True:
         try:
             return frozenset(ask(name).result().authorized_operations)
@@ -105,6 +107,9 @@ def _allowed(ask: Ask, name: str) -> Operations:
                 return frozenset(AclOperation)
             if code in FORBIDDEN:
                 return frozenset()
-            if code not in PASSING or time.monotonic() > deadline:
+            if code not in PASSING:
                 raise
+            if time.monotonic() > deadline:
+                reason = error.args[0].str()
+                raise Unreachable(f"Kafka does not say what we may do with {name}: {reason}; is it well?") from error
             time.sleep(PAUSE_S)
