@@ -135,6 +135,16 @@ def _is_touched_after(health: Path, at_s: float) -> bool:
     return health.exists() and health.stat().st_mtime > at_s
 
 
+def _simulators(parts: Parts, rate: float, liquidations_per_second: float) -> dict[str, tuple[str, ...]]:
+    """Return the command of each; each has a market of its own."""
+    market = ("--rate", str(rate), "--liquidations", str(liquidations_per_second))
+    commands = dict[str, tuple[str, ...]]()
+    for seed, (exchange, port) in enumerate(parts.ports.items(), start=1):
+        own = ("--port", str(port), "--seed", str(seed), "--truth", str(parts.truths[exchange]))
+        commands[f"simulator-{exchange}"] = ("simulate", exchange, *own, *market)
+    return commands
+
+
 @contextmanager
 def running(
     directory: Path, exchanges: Sequence[str], rate: float, liquidations_per_second: float, say: Callable[[str], None]
@@ -160,12 +170,7 @@ def running(
             for host, url in urls(exchange, port).items()
         }
         environment = child_environment(settings, **where, **hosts)
-        market = ("--rate", str(rate), "--liquidations", str(liquidations_per_second))
-        simulators = {
-            f"simulator-{name}": ("simulate", name, "--port", str(port), *market, "--truth", str(truths[name]))
-            for name, port in parts.ports.items()
-        }
-        producers = {f"producer-{exchange}": ("produce", exchange) for exchange in exchanges}
+        simulators = _simulators(parts, rate, liquidations_per_second)
 
         def start(commands: Mapping[str, tuple[str, ...]]) -> None:
             for name, arguments in commands.items():
@@ -175,6 +180,6 @@ def running(
 
         start({**simulators, "worker": ("process", "normalize"), "sink": ("sink",)})
         wait_until_ready([parts.services[name] for name in simulators], READY_LIMIT_S)
-        start(producers)
+        start({f"producer-{exchange}": ("produce", exchange) for exchange in exchanges})
         wait_until_ready(list(parts.services.values()), READY_LIMIT_S)
         yield parts
