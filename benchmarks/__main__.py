@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import orjson
 
-from . import latency, recovery, sink, start, throughput
+from . import cost, latency, recovery, sink, start, throughput
 from .figures import Figure
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "throughput": throughput.measure,
+    "cost": cost.measure,
     "latency": latency.measure,
     "sink": sink.measure,
     "start": start.measure,
