@@ -33,6 +33,9 @@ GUARANTEES = {
     "enable.idempotence": True,  # with acks=all: in order, each once
     "enable.gapless.guarantee": True,  # a refused batch is the end of the run, never a hole before a later batch
     "delivery.timeout.ms": 0,  # none: a batch that times out is the one loss that the guarantee does not cover
+    # One at a time: when a broker comes back between two retries the later one is out of order, the client goes on with
+    # a new epoch, and the broker stores again what it already has of the earlier one.
+    "max.in.flight.requests.per.connection": 1,
 }
 LARGEST_VALUE = (2 << 20) - 1024  # with what Kafka adds a message
 SPOOL_AFTER_S = 2.0  # without an acknowledgement
