@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -20,7 +21,9 @@ NO_LEADER_YET = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,  # of a broker that has just come back
 }
+T = TypeVar("T")
 Offsets = dict[tuple[str, int], int]  # by full topic name and partition
 
 
@@ -50,12 +53,19 @@ def bounds(settings: Settings, where: Iterable[TopicPartition]) -> tuple[Offsets
 
 
 def _offsets(client: AdminClient, where: list[TopicPartition], spec: OffsetSpec) -> Offsets:
+    def ask() -> Offsets:
+        answers = client.list_offsets(dict.fromkeys(where, spec), request_timeout=REQUEST_LIMIT_S)
+        return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
+
+    return patiently(ask)
+
+
+def patiently(ask: Callable[[], T]) -> T:
     """Ask again where a topic that was created a moment ago has no leader yet."""
     deadline = time.monotonic() + REQUEST_LIMIT_S
     while True:
         try:
-            answers = client.list_offsets(dict.fromkeys(where, spec), request_timeout=REQUEST_LIMIT_S)
-            return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
+            return ask()
         except KafkaException as error:
             if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
                 raise
