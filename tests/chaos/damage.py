@@ -17,6 +17,7 @@ WEIGHTS = {"worker": 4, "sink": 3, "producer": 4}
 KILLS_PER_BROKER, KILLS_PER_CLICKHOUSE = 12, 30
 KILLS_PER_OUTAGE = 20  # the broker stays away for longer than its clients wait, so that producers keep frames on disk
 KILLS_PER_MUTE = 20
+KILLS_PER_CALM = 100
 FAULTS_PER_KILL = 0.5
 GARBAGE = 9  # one of each kind of broken frame
 GARBAGE_PAUSE_S = 65.0  # more in a minute would park the channel, and then dead letters are only a sample
@@ -25,6 +26,7 @@ LATE_S = 1.0  # how late the follower may read what was published before a kill
 REJOIN_S = 10.0  # after a broker came back, until the worker commits again
 MUTE_S = 33.0, 40.0  # longer than producers wait for a frame that proves their socket
 HEALING_S = 20.0  # after the last silence, before everything ends
+SETTLING_S, CALM_S = 15.0, 126.0  # until everybody works again; a whole minute lies in it, with what proves it
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Plan:
         numbers = range(KILLS_PER_MUTE // 2, self.kills, KILLS_PER_MUTE)
         return {number: random.choice(self.exchanges) for number in numbers if self.kills >= KILLS_PER_MUTE}
 
+    def calms(self) -> set[int]:
+        """Return before which kills nothing happens for a while; not while an exchange is silent."""
+        return set(range(KILLS_PER_MUTE // 4, self.kills - KILLS_PER_CALM + 1, KILLS_PER_CALM))
+
 
 @dataclass
 class Damage:
@@ -68,6 +74,7 @@ class Damage:
     uncommitted: list[Span] = field(default_factory=list)  # what was published then may come again
     held_up: dict[str, list[Gap]] = field(default_factory=lambda: defaultdict(list))  # by exchange
     muted: dict[str, list[Gap]] = field(default_factory=lambda: defaultdict(list))  # by exchange
+    calm: list[Gap] = field(default_factory=list)  # when nothing was done to anybody
     garbage_s: dict[str, float] = field(default_factory=dict)  # by exchange: when the newest came (monotonic)
 
 
@@ -77,6 +84,8 @@ def destroy(plan: Plan, parts: Parts, follower: Follower, damage: Damage, say: C
     victims, mutes = plan.victims(random), plan.mutes(random)
     for number, victim in enumerate(victims, start=1):
         parts.rest(random.uniform(plan.shortest_s, plan.longest_s))
+        if number in plan.calms():
+            _leave_alone(parts, damage, say)
         if number in mutes:
             _mute(mutes[number], parts, damage, random.uniform(*MUTE_S), say)
         if random.random() < FAULTS_PER_KILL:
@@ -123,6 +132,14 @@ def _wait_without_broker(plan: Plan, parts: Parts, damage: Damage, random: Rando
 def uncommitted(killed_s: float) -> Span:
     """Return when a worker that was killed had published what it had not committed."""
     return Span(killed_s - UNCOMMITTED_S, killed_s + LATE_S)
+
+
+def _leave_alone(parts: Parts, damage: Damage, say: Callable[[str], None]) -> None:
+    parts.rest(SETTLING_S)
+    say(f"calm for {CALM_S:.0f} s")
+    from_ns = time.time_ns()
+    parts.rest(CALM_S)
+    damage.calm.append(Gap(from_ns, time.time_ns()))
 
 
 def _mute(exchange: str, parts: Parts, damage: Damage, seconds: float, say: Callable[[str], None]) -> None:

@@ -33,6 +33,7 @@ def collect(
     truths: Mapping[str, Path],
     held_up: Mapping[str, Sequence[Gap]],
     muted: Mapping[str, Sequence[Gap]],
+    calm: Sequence[Gap],
 ) -> dict[str, Evidence]:
     """Read everything, by exchange; nothing may be written any more."""
     client = connect(address(settings))
@@ -51,6 +52,7 @@ def collect(
                 coverage=_view(client, settings.database, "coverage", exchange, Coverage),
                 held_up=held_up.get(exchange, ()),
                 muted=muted.get(exchange, ()),
+                calm=calm,
             )
             for exchange, truth in truths.items()
         }

@@ -47,7 +47,7 @@ def soak(plan: Plan, directory: Path, say: Callable[[str], None]) -> dict[str, A
             follower.stop()
         damage.uncommitted += [uncommitted(at_s) for name, at_s in parts.died if name.startswith("worker")]
         needless = needless_repeats(follower.arrivals, damage.uncommitted)
-        found = collect(parts.settings, parts.truths, damage.held_up, damage.muted)
+        found = collect(parts.settings, parts.truths, damage.held_up, damage.muted, damage.calm)
     recovered_s = recoveries(damage.crashes, follower.arrivals, damage.kills_s)
     repeats = sum(map(verify.repeats, found.values()))
     return {

@@ -249,6 +249,19 @@ def test_what_the_exchange_told_late_may_make_a_later_minute_unknown() -> None:
     assert broken(**late, coverage=[covered(0), covered(MINUTE_MS)]) == {"alive only where nothing is missed"}
 
 
+@pytest.mark.parametrize(
+    ("calm", "promises"),
+    [
+        (Gap(58 * SECOND_NS, 122 * SECOND_NS), {"alive where calm"}),
+        (Gap(58 * SECOND_NS, 122 * SECOND_NS - 1_000_000), set()),
+        (Gap(58 * SECOND_NS + 1_000_000, 181 * SECOND_NS), set()),
+    ],
+)
+def test_a_whole_calm_minute_must_be_told_to_be_alive(calm: Gap, promises: set[str]) -> None:
+    assert broken(calm=[calm]) == promises
+    assert broken(calm=[calm], coverage=[covered(0), covered(MINUTE_MS)]) == set()
+
+
 MUTED = Gap(10 * SECOND_NS, 45 * SECOND_NS)
 AFTER = {PLACE: Shown(PAYLOAD, Counter({LONG: 2, SHORT: 1}), 46 * SECOND_NS)}
 

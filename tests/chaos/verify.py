@@ -40,6 +40,7 @@ class Evidence:
     coverage: Sequence[Coverage]  # the view
     held_up: Sequence[Gap] = ()  # when the simulated exchange was told to keep what it knew
     muted: Sequence[Gap] = ()  # when it sent nothing, and lost it, while it acknowledged
+    calm: Sequence[Gap] = ()  # when nothing was done to anybody
 
     @property
     def shown(self) -> Iterator[Known]:
@@ -246,6 +247,18 @@ def _alive_only_where_nothing_is_missed(evidence: Evidence) -> Iterator[str]:
             yield f"{known} was missed ({reason or 'lost'}), and its minute is told to be alive"
 
 
+def _alive_where_calm(evidence: Evidence) -> Iterator[str]:
+    """Who tells nothing to be alive would keep the promise before."""
+    alive = alive_minutes(evidence)
+    for calm in evidence.calm:
+        first_ms = -(-(calm.from_ns + ALLOWED_LATE_NS) // NS_PER_MS // MINUTE_MS) * MINUTE_MS
+        last_ms = (calm.to_ns - ALLOWED_LATE_NS) // NS_PER_MS - MINUTE_MS
+        calm_minutes = range(first_ms, last_ms + 1, MINUTE_MS)
+        yield from (
+            f"minute {minute_ms} is not told to be alive" for minute_ms in calm_minutes if minute_ms not in alive
+        )
+
+
 def alive_minutes(evidence: Evidence) -> set[int]:
     """Return the minutes, by their start, in which no liquidation was missed, as coverage tells."""
     return {row.minute_ms for row in evidence.coverage if row.stream == "liquidations" and row.is_alive}
@@ -301,5 +314,6 @@ PROMISES: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "withheld as documented": _withheld_as_documented,
     "frames behind": _frames_behind,
     "alive only where nothing is missed": _alive_only_where_nothing_is_missed,
+    "alive where calm": _alive_where_calm,
     "silence found": _silence_found,
 }
