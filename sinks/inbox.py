@@ -57,6 +57,7 @@ class Inbox:
         self._health_file = health_file
         self._assigned = self._moved = False
         self._granted: list[TopicPartition] | None = None  # by the group; `gather` begins to read them
+        self._uncommitted: dict[tuple[str, int], int] = {}  # stored, by topic and partition
         self._fatal: KafkaError | None = None
         self._beaten_s = float("-inf")
         if health_file:
@@ -98,10 +99,11 @@ class Inbox:
             raise Abandoned
 
     def commit(self, batch: Batch) -> None:
-        """Commit what is stored. Where that fails the records come again, and replace themselves."""
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in batch.offsets.items()]
-        if not offsets:
+        """Commit what is stored; where that fails now, the next batch tries again: a topic may be quiet for long."""
+        self._uncommitted |= batch.offsets
+        if not self._uncommitted:
             return
+        offsets = [TopicPartition(*where, offset) for where, offset in self._uncommitted.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as failure:
@@ -109,6 +111,7 @@ class Inbox:
                 raise
             log.warning("not committed", extra={"error": failure.args[0].str()})
             return
+        self._uncommitted = {}
         metrics.BATCH_SECONDS.observe(time.monotonic() - batch.opened_s)
         metrics.committed()
 
@@ -120,9 +123,11 @@ class Inbox:
         """Only take note: what is raised in a callback can crash the interpreter."""
         consumer.assign([])
         self._granted, self._assigned, self._moved = partitions, True, True
+        self._uncommitted = {}  # what is ours comes again, from the commits on, and replaces itself
 
     def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._granted, self._assigned, self._moved = None, False, True
+        self._uncommitted = {}
         log.info("revoked", extra={"partitions": len(partitions)})
 
     def _begin(self, partitions: list[TopicPartition]) -> None:
