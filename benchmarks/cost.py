@@ -72,31 +72,46 @@ def measure() -> list[Figure]:
         window = _window(settings, processes)
         stored = {exchange: _stored(settings, exchange) for exchange in EXCHANGES}
         refused = held(settings)[full_name(settings.prefix, "dead-letters")]
-    seconds = window.end_s - window.begin_s
     came = {exchange: _came(records, window) for exchange, records in stored.items()}
-    producers_us = {exchange: window.cpu_s[exchange] / came[exchange].frames * 1e6 for exchange in EXCHANGES}
-    frames, batches = (sum(counts) for counts in zip(*came.values(), strict=True))
-    worked_off = 1 - window.fallen_behind / batches
-    worker_us = window.cpu_s[WORKER] / (frames * worked_off) * 1e6
-    producers, worker = sum(producers_us.values()) * RATE / 1e6, worker_us * RATE * len(EXCHANGES) / 1e6
+    stage_us = {exchange: _stage_us(exchange, records) for exchange, records in stored.items()}
+    return [
+        *_validity(window, came),
+        Figure("dead letters", refused, "", at_most=0),
+        *(Figure(f"{name}: the stage alone, without Kafka", cost, "us/frame") for name, cost in stage_us.items()),
+        *_costs(window, came),
+    ]
+
+
+def _validity(window: Window, came: Mapping[str, Came]) -> list[Figure]:
+    """Say whether the load was the one promised, and was worked off: another one costs something else."""
+    seconds = window.end_s - window.begin_s
     return [
         *(
-            Figure(f"{exchange}: frames received", came[exchange].frames / seconds, "frames/s", at_least=LEAST * RATE)
-            for exchange in EXCHANGES
+            Figure(f"{exchange}: frames received", count.frames / seconds, "frames/s", at_least=LEAST * RATE)
+            for exchange, count in came.items()
         ),
-        Figure("the worker: of the batches that came, worked off", worked_off, "", at_least=LEAST_WORKED_OFF),
-        Figure("dead letters", refused, "", at_most=0),
-        *(Figure(f"{exchange}: its producer", producers_us[exchange], "us/frame") for exchange in EXCHANGES),
-        *(
-            Figure(f"{exchange}: the stage alone, without Kafka", _stage_us(exchange, records), "us/frame")
-            for exchange, records in stored.items()
-        ),
-        Figure("the worker", worker_us, "us/frame"),
+        Figure("the worker: of what came, worked off", _worked_off(window, came), "", at_least=LEAST_WORKED_OFF),
         Figure("everything that runs on this machine", window.machine, "cores"),
+    ]
+
+
+def _costs(window: Window, came: Mapping[str, Came]) -> list[Figure]:
+    """A worker that falls behind is no cheap worker: its cost is that of the frames it worked off."""
+    producers_us = {exchange: window.cpu_s[exchange] / came[exchange].frames * 1e6 for exchange in EXCHANGES}
+    frames = sum(count.frames for count in came.values())
+    worker_us = window.cpu_s[WORKER] / (frames * _worked_off(window, came)) * 1e6
+    producers, worker = sum(producers_us.values()) * RATE / 1e6, worker_us * len(EXCHANGES) * RATE / 1e6
+    return [
+        *(Figure(f"{exchange}: its producer", cost, "us/frame") for exchange, cost in producers_us.items()),
+        Figure("the worker", worker_us, "us/frame"),
         Figure("producers", producers, "cores"),
-        Figure("worker", worker, "cores"),
+        Figure("the worker", worker, "cores"),
         Figure("producers and worker", producers + worker, "cores", at_most=MOST_CORES),
     ]
+
+
+def _worked_off(window: Window, came: Mapping[str, Came]) -> float:
+    return 1 - window.fallen_behind / sum(count.batches for count in came.values())
 
 
 @contextmanager

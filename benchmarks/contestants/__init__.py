@@ -1,1 +1,1 @@
-"""Who runs the same job on Kafka: the product's worker, a bare loop, and Faust as its manual shows it."""
+"""Who runs in a process of its own: the product, a bare loop, Faust as its manual shows it, what plays a tape."""
