@@ -124,6 +124,7 @@ def _okx_withheld(truth: Sequence[Known], until_ms: int) -> Iterator[str]:
 BINANCE_POSITIONS = {"SELL": "LONG", "BUY": "SHORT"}
 BINANCE_EVENTS = {"forceOrder", "markPriceUpdate", "24hrMiniTicker", "aggTrade"}
 BINANCE_SECOND_MS = 1_000
+BINANCE_STEP_USD = 100.0  # quantities are compared before they are rounded, to steps that are worth less than this
 BINANCE_TICK_MS = 500  # how much later than it happened the simulated exchange may take one in, on a busy machine
 
 
@@ -159,11 +160,8 @@ def _binance_withheld(truth: Sequence[Known], _until_ms: int) -> Iterator[str]:
 
 def _outshines(shown: Known, withheld: Known) -> bool:
     apart_ms = abs(shown.event_ms - withheld.event_ms)
-    return apart_ms <= BINANCE_SECOND_MS + BINANCE_TICK_MS and _size(shown) >= _size(withheld) * (1 - 1e-3)
-
-
-def _size(known: Known) -> float:
-    return float(known.quantity_base) * float(known.price)
+    is_larger = shown.notional_usd > withheld.notional_usd - BINANCE_STEP_USD
+    return apart_ms <= BINANCE_SECOND_MS + BINANCE_TICK_MS and is_larger
 
 
 EXCHANGES = {

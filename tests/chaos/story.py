@@ -46,7 +46,6 @@ class Story:
     subscribed_ns: dict[str, int] = field(default_factory=dict)  # by channel: for the first time
     garbage: set[Place] = field(default_factory=set)
     heartbeat_ms: int = 0  # the newest one
-    began_ns: dict[str, int] = field(default_factory=dict)  # by run
     given_up_ns: list[int] = field(default_factory=list)  # when sockets were that acknowledged and stayed silent
     next_seq: dict[str, int] = field(default_factory=dict)  # by run
     misnumbered: list[str] = field(default_factory=list)
@@ -61,7 +60,6 @@ def read_story(exchange: Exchange, batches: Iterable[tuple[int, RawBatch]]) -> S
             story.misnumbered.append(f"raw {offset}: run {batch.run_id} goes on with {batch.first_seq}, not {due}")
         story.next_seq[batch.run_id] = batch.first_seq + len(batch.payloads)
         for index, frame in enumerate(batch.frames()):
-            story.began_ns.setdefault(batch.run_id, frame.received_ns)
             kind = batch.sources[frame.source].kind
             if kind is SourceKind.CONTROL:
                 _take_control(story, orjson.loads(frame.payload), frame.received_ns)

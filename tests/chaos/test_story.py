@@ -79,12 +79,11 @@ def test_control_frames_say_what_was_subscribed_and_missed() -> None:
     assert story.frames == 0
 
 
-def test_a_socket_that_is_given_up_and_the_begin_of_each_run_are_noted() -> None:
+def test_a_socket_that_is_given_up_is_noted() -> None:
     silent = Control("disconnected", reason='subscribed, but no frame with \'"topic":"tickers.\' for 31 s')
     frames = (control(Control("disconnected", reason="ConnectionClosedError: ..."), at_ns=5), control(silent, at_ns=6))
-    story = read([(0, batch(0, *frames)), (1, batch(0, liquidations(LONG), run_id="b"))])
 
-    assert (story.given_up_ns, story.began_ns) == ([6], {"a": 5, "b": 1})
+    assert read([(0, batch(0, *frames))]).given_up_ns == [6]
 
 
 def test_a_frame_that_shows_liquidations_is_kept_with_its_place() -> None:

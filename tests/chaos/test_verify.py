@@ -16,7 +16,7 @@ from simulator.truth import Known
 from tests.records import example
 
 from .exchanges import EXCHANGES, Printed
-from .story import Gap, Shown, Story
+from .story import Gap, Place, Shown, Story
 from .verify import Evidence, broken_promises, excuse, gap_s, unsaved
 
 CHANNEL, OKX_CHANNEL = "allLiquidation.BTCUSDT", "liquidation-orders:SWAP"
@@ -267,18 +267,20 @@ AFTER = {PLACE: Shown(PAYLOAD, Counter({LONG: 2, SHORT: 1}), 46 * SECOND_NS)}
 
 
 @pytest.mark.parametrize(
-    ("changes", "promises"),
+    ("gap", "shown", "promises"),
     [
-        ({"given_up_ns": [41 * SECOND_NS], "shown": AFTER}, set()),
-        ({"began_ns": {"a": 41 * SECOND_NS}, "shown": AFTER}, set()),
-        ({"given_up_ns": [9 * SECOND_NS, 71 * SECOND_NS], "shown": AFTER}, {"silence found"}),
-        ({"given_up_ns": [41 * SECOND_NS]}, {"silence found"}),
+        (Gap(9 * SECOND_NS, 41 * SECOND_NS), AFTER, set()),
+        (Gap(10 * SECOND_NS + 1, 41 * SECOND_NS), AFTER, {"silence found"}),
+        (Gap(9 * SECOND_NS, 71 * SECOND_NS), AFTER, {"silence found"}),
+        (Gap(9 * SECOND_NS, 41 * SECOND_NS), {}, {"silence found"}),
     ],
 )
-def test_a_socket_that_stays_silent_is_given_up_in_time_and_its_successor_delivers(
-    changes: dict[str, Any], promises: set[str]
+def test_a_silence_lies_in_a_gap_that_is_told_in_time_and_then_the_exchange_is_heard_again(
+    gap: Gap, shown: dict[Place, Shown], promises: set[str]
 ) -> None:
-    assert broken(story=story(**changes), muted=[MUTED]) == promises
+    told = story(gaps={"tickers.BTCUSDT": [gap]}, shown=shown)
+
+    assert broken(story=told, muted=[MUTED]) - {"frames behind"} == promises
 
 
 def withheld(event_ms: int, position: Position = Position.LONG, **changes: Any) -> Known:
@@ -302,7 +304,8 @@ END = known(9_000)
         ("binance", [known(1_000), known(2_000), known(3_000)], 0),
         ("binance", [known(1_000), known(1_200), known(1_400)], 1),
         ("binance", [withheld(1_000), known(2_600)], 1),
-        ("binance", [withheld(1_000, quantity_base=2.1), known(1_100)], 1),
+        ("binance", [withheld(1_000, notional_usd=299.0), known(1_100)], 0),
+        ("binance", [withheld(1_000, notional_usd=300.0), known(1_100)], 1),
         ("binance", [withheld(1_000), known(1_100, symbol="ETHUSDT")], 1),
     ],
 )

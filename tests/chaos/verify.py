@@ -273,11 +273,11 @@ def _missed_minutes(known: Known, held_up: Sequence[Gap]) -> set[int]:
 
 
 def _silence_found(evidence: Evidence) -> Iterator[str]:
-    """A socket that acknowledges and stays silent is given up in time, and its successor delivers."""
+    """What an exchange keeps silent about while it acknowledges lies in a gap, told in time; then it is heard again."""
     story = evidence.story
+    told = [gap for gaps in story.gaps.values() for gap in gaps]
     for muted in evidence.muted:
-        found = [*story.given_up_ns, *story.began_ns.values()]  # a producer that was killed begins anew
-        if not any(muted.from_ns <= at_ns <= muted.from_ns + FOUND_WITHIN_NS for at_ns in found):
+        if not any(gap.from_ns <= muted.from_ns <= gap.to_ns <= muted.from_ns + FOUND_WITHIN_NS for gap in told):
             yield f"nobody noticed the silence of {muted}"
         shown = (frame.received_ns for frame in story.shown.values())
         if not any(muted.to_ns <= at_ns <= muted.to_ns + HEALED_WITHIN_NS for at_ns in shown):
