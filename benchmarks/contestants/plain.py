@@ -22,6 +22,7 @@ def main(given: Job) -> None:
         f"{given.prefix}{given.run}",
         broker=f"kafka://{given.bootstrap}",
         store="memory://",
+        datadir=given.note.with_suffix(".data"),
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,
