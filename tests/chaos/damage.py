@@ -94,7 +94,7 @@ def destroy(plan: Plan, parts: Parts, follower: Follower, damage: Damage, say: C
         say(f"kill {number} of {plan.kills}: {victim}")
         damage.kills[victim] += 1
         _kill(victim, plan, parts, follower, damage, random)
-    silent_until_ns = max((muted.to_ns for mutes in damage.muted.values() for muted in mutes), default=0)
+    silent_until_ns = max((muted.to_ns for each in damage.muted.values() for muted in each), default=0)
     parts.rest(max(0.0, silent_until_ns / 1e9 + HEALING_S - time.time()))
 
 
