@@ -11,9 +11,11 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from simulator.events import Event, Liquidation, Quote, Trade
-from simulator.exchanges import binance_print, bybit_print, okx_print
-from simulator.exchanges.bybit_feed import SIDES
-from simulator.exchanges.okx_liquidations import printed
+from simulator.exchanges.binance import printing as binance_print
+from simulator.exchanges.bybit import printing as bybit_print
+from simulator.exchanges.bybit.feed import SIDES
+from simulator.exchanges.okx import printing as okx_print
+from simulator.exchanges.okx.liquidations import printed
 from simulator.market import Market
 from simulator.truth import Known
 

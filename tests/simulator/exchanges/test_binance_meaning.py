@@ -12,8 +12,8 @@ from processors.normalize.facts import Frame
 from schemas.raw import SourceKind
 from schemas.records import Liquidation
 from simulator.events import Liquidation as Event
-from simulator.exchanges import bybit_print
-from simulator.exchanges.binance_print import Listed, force_order, instrument, known, listed
+from simulator.exchanges.binance.printing import Listed, force_order, instrument, known, listed
+from simulator.exchanges.bybit import printing as bybit_print
 from simulator.market import Market
 
 T = 1_790_000_000_000

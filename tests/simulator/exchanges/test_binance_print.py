@@ -5,7 +5,7 @@ import pytest
 from schemas.records import ContractKind, Position
 from simulator.contracts import Contract
 from simulator.events import Liquidation, Quote, Trade
-from simulator.exchanges.binance_print import (
+from simulator.exchanges.binance.printing import (
     agg_trades,
     force_order,
     instrument,

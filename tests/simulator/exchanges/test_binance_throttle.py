@@ -3,7 +3,7 @@ from __future__ import annotations
 from schemas.records import ContractKind, Position
 from simulator.contracts import Contract
 from simulator.events import Liquidation
-from simulator.exchanges.binance_throttle import Throttle, shown
+from simulator.exchanges.binance.throttle import Throttle, shown
 
 T = 1_790_000_000_000
 BTC = Contract("BTC", "USDT", ContractKind.LINEAR)

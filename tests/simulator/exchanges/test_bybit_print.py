@@ -5,7 +5,7 @@ import pytest
 from schemas.records import ContractKind
 from simulator.contracts import Contract
 from simulator.events import Quote
-from simulator.exchanges.bybit_print import delivery, instrument, listed, standing
+from simulator.exchanges.bybit.printing import delivery, instrument, listed, standing
 
 LINEAR, INVERSE = ContractKind.LINEAR, ContractKind.INVERSE
 MARCH_MS = 1_806_048_000_000  # 26 March 2027, 08:00 UTC

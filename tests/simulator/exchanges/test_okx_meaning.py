@@ -13,8 +13,9 @@ from processors.normalize.okx import Okx
 from schemas.raw import SourceKind
 from schemas.records import Liquidation
 from simulator.events import Liquidation as Event
-from simulator.exchanges import bybit_print, okx_print
-from simulator.exchanges.okx_liquidations import printed
+from simulator.exchanges.bybit import printing as bybit_print
+from simulator.exchanges.okx import printing as okx_print
+from simulator.exchanges.okx.liquidations import printed
 from simulator.market import Market
 from simulator.truth import Known
 

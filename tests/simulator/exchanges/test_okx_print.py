@@ -5,7 +5,7 @@ import pytest
 from schemas.records import ContractKind
 from simulator.contracts import Contract
 from simulator.events import Quote, Trade
-from simulator.exchanges.okx_print import Listed, fills, funding_rate, instrument, listed, open_interest
+from simulator.exchanges.okx.printing import Listed, fills, funding_rate, instrument, listed, open_interest
 
 LINEAR, INVERSE = ContractKind.LINEAR, ContractKind.INVERSE
 MARCH_MS = 1_806_048_000_000  # 26 March 2027, 08:00 UTC

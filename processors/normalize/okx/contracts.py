@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from processors.normalize.contracts import Contract, proven
-from processors.normalize.okx_wire import InstrumentRow
+from processors.normalize.okx.wire import InstrumentRow
 from schemas.assets import asset_of
 from schemas.records import ContractKind, Instrument, NativeUnit
 

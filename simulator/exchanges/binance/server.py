@@ -15,9 +15,9 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from simulator.events import Event
-from simulator.exchanges.binance_feed import Feed
-from simulator.exchanges.binance_print import FUNDING_HOURS, Listed, instrument, open_interest, premium_index
-from simulator.exchanges.binance_session import Session
+from simulator.exchanges.binance.feed import Feed
+from simulator.exchanges.binance.printing import FUNDING_HOURS, Listed, instrument, open_interest, premium_index
+from simulator.exchanges.binance.session import Session
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Clients

@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from processors.normalize import bybit_wire as wire
-from processors.normalize.bybit_contracts import EXCHANGE
+from processors.normalize.bybit import wire
+from processors.normalize.bybit.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
 from processors.normalize.measures import Seen, funding, open_interest

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Raw
 
-from processors.normalize import okx_wire as wire
 from processors.normalize.bounded import keep
 from processors.normalize.contracts import Contract, Instruments
 from processors.normalize.facts import BadFrame, Fact, Frame
 from processors.normalize.measures import Seen, funding, open_interest
-from processors.normalize.okx_contracts import EXCHANGE, TYPES, contract_of, guessed, index_of, instrument_of
-from processors.normalize.okx_facts import REVISION, liquidation, predicted, quote, trade
+from processors.normalize.okx import wire
+from processors.normalize.okx.contracts import EXCHANGE, TYPES, contract_of, guessed, index_of, instrument_of
+from processors.normalize.okx.facts import REVISION, liquidation, predicted, quote, trade
 from processors.normalize.printed import happened, ordinals
 from schemas.records import Channel, FundingKind
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import UNSET
 
-from processors.normalize.binance_wire import NO_EXPIRY, Book, Listed
+from processors.normalize.binance.wire import NO_EXPIRY, Book, Listed
 from processors.normalize.contracts import Contract, proven
 from schemas.assets import USD_COINS, asset_of
 from schemas.records import ContractKind, Instrument, NativeUnit

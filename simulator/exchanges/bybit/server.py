@@ -15,8 +15,8 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from simulator.events import Event
-from simulator.exchanges.bybit_feed import Feed
-from simulator.exchanges.bybit_print import Listed, instrument
+from simulator.exchanges.bybit.feed import Feed
+from simulator.exchanges.bybit.printing import Listed, instrument
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Client, Clients

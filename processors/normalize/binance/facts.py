@@ -9,8 +9,8 @@ import msgspec
 from msgspec import DecodeError
 from msgspec.json import Decoder
 
-from processors.normalize import binance_wire as wire
-from processors.normalize.binance_contracts import EXCHANGE
+from processors.normalize.binance import wire
+from processors.normalize.binance.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
 from processors.normalize.measures import Seen, funding

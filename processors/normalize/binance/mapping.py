@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from processors.normalize import binance_wire as wire
-from processors.normalize.binance_channels import channel_of, path_of, stream_of
-from processors.normalize.binance_contracts import (
+from processors.normalize.binance import wire
+from processors.normalize.binance.channels import channel_of, path_of, stream_of
+from processors.normalize.binance.contracts import (
     COIN_MARGINED,
     EXCHANGE,
     category_of,
@@ -18,7 +18,7 @@ from processors.normalize.binance_contracts import (
     guessed,
     instrument_of,
 )
-from processors.normalize.binance_facts import (
+from processors.normalize.binance.facts import (
     REVISION,
     UNKNOWN,
     Standing,

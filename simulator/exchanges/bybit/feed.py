@@ -12,7 +12,7 @@ import orjson
 from schemas.records import Position
 from simulator.contracts import Contract
 from simulator.events import Event, Liquidation, Quote, Trade
-from simulator.exchanges.bybit_print import Listed, delivery, listed, standing, yesterday
+from simulator.exchanges.bybit.printing import Listed, delivery, listed, standing, yesterday
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Clients

@@ -15,10 +15,10 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from simulator.events import Event
-from simulator.exchanges.okx_feed import Feed
-from simulator.exchanges.okx_liquidations import CHANNEL as LIQUIDATIONS
-from simulator.exchanges.okx_liquidations import TYPES
-from simulator.exchanges.okx_print import Listed, Row, instrument
+from simulator.exchanges.okx.feed import Feed
+from simulator.exchanges.okx.liquidations import CHANNEL as LIQUIDATIONS
+from simulator.exchanges.okx.liquidations import TYPES
+from simulator.exchanges.okx.printing import Listed, Row, instrument
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Client, Clients

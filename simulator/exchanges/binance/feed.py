@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from simulator.events import Event, Liquidation, Quote, Trade
-from simulator.exchanges.binance_print import (
+from simulator.exchanges.binance.printing import (
     Listed,
     agg_trades,
     force_order,
@@ -19,7 +19,7 @@ from simulator.exchanges.binance_print import (
     mark_price,
     mini_ticker,
 )
-from simulator.exchanges.binance_throttle import Throttle, shown
+from simulator.exchanges.binance.throttle import Throttle, shown
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Clients

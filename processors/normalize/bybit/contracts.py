@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from processors.normalize.bybit_wire import InstrumentRow
+from processors.normalize.bybit.wire import InstrumentRow
 from processors.normalize.contracts import Contract, proven
 from schemas.assets import asset_of
 from schemas.records import ContractKind, Instrument, NativeUnit

@@ -10,8 +10,8 @@ import orjson
 
 from simulator.contracts import Contract
 from simulator.events import Event, Liquidation, Quote, Trade
-from simulator.exchanges.okx_liquidations import Liquidations
-from simulator.exchanges.okx_print import (
+from simulator.exchanges.okx.liquidations import Liquidations
+from simulator.exchanges.okx.printing import (
     Listed,
     Row,
     fills,

@@ -16,7 +16,7 @@ import orjson
 from schemas.records import Position
 from simulator.contracts import Contract
 from simulator.events import Liquidation
-from simulator.exchanges.okx_print import Listed, Row
+from simulator.exchanges.okx.printing import Listed, Row
 from simulator.sockets import Client, Clients
 from simulator.truth import Known, Truth
 

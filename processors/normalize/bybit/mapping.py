@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from processors.normalize import bybit_wire as wire
 from processors.normalize.bounded import keep
-from processors.normalize.bybit_contracts import (
+from processors.normalize.bybit import wire
+from processors.normalize.bybit.contracts import (
     EXCHANGE,
     Category,
     category_of,
@@ -20,7 +20,7 @@ from processors.normalize.bybit_contracts import (
     guessed,
     instrument_of,
 )
-from processors.normalize.bybit_facts import (
+from processors.normalize.bybit.facts import (
     CAPPED,
     COMPLETE,
     NO_TICKER,

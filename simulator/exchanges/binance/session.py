@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 
-from simulator.exchanges.binance_feed import RAW
+from simulator.exchanges.binance.feed import RAW
 from simulator.sockets import Client, Clients
 
 STREAMS_LIMIT = 1024  # of one connection

@@ -5,11 +5,11 @@ A quantity counts contracts. One contract is so many coins, or, of an inverse co
 
 from __future__ import annotations
 
-from processors.normalize import okx_wire as wire
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Frame, Quote, Trade
 from processors.normalize.measures import Seen, funding
-from processors.normalize.okx_contracts import EXCHANGE
+from processors.normalize.okx import wire
+from processors.normalize.okx.contracts import EXCHANGE
 from processors.normalize.printed import happened, positive
 from schemas.identity import liquidation_id
 from schemas.records import (

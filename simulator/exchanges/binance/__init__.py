@@ -1,0 +1,5 @@
+"""Binance, simulated."""
+
+from .server import Binance
+
+__all__ = ["Binance"]

@@ -1,0 +1,5 @@
+"""Bybit, simulated."""
+
+from .server import Bybit
+
+__all__ = ["Bybit"]

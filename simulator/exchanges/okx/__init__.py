@@ -1,0 +1,5 @@
+"""OKX, simulated."""
+
+from .server import Okx
+
+__all__ = ["Okx"]
