@@ -23,7 +23,7 @@ from .settings import Settings
 
 MINUTE_MS = 60_000
 WARM_UP_MINUTES = 12  # raw repeats subscriptions, instruments and full tickers every ten
-COOL_DOWN_MS = 3 * MINUTE_MS  # closes the last second and minute; and what was lost in silence has been told by then
+COOL_DOWN_MS = 7 * MINUTE_MS  # a listing, every five, tells since when a new contract was missed; minutes are closed
 OUTSIDE_KAFKA = -1  # partition of a frame that lies in a file; its offset is the number of the line
 
 log = logging.getLogger(__name__)
