@@ -80,7 +80,11 @@ class Dialogue:
     def hear(self, frame: bytes, received_ns: int) -> None:
         """Look whether a frame is a reply to the message."""
         reply = self._exchange.reply(frame)
-        if reply and reply.id == str(self._number) and not self._answered.is_set():
+        if reply and self._is_ours(reply) and not self._answered.is_set():
             self._answer.take(reply, received_ns)
             if self._answer.is_whole:
                 self._answered.set()
+
+    def _is_ours(self, reply: Reply) -> bool:
+        """An error may come without the number of its message, and name the channel."""
+        return reply.id == str(self._number) or (not reply.id and reply.channel in self._answer.left)

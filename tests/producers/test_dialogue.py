@@ -90,6 +90,11 @@ async def test_replies_to_another_message_are_not_heard() -> None:
     assert (whole.accepted, whole.refused) == (["a", "b"], {})
 
 
+async def test_an_error_without_a_number_is_heard_by_its_channel() -> None:
+    whole = await ask(" no x", " no a", "1 yes b")
+    assert (whole.accepted, whole.refused) == (["b"], {"a": "no"})
+
+
 async def test_a_missing_reply_is_an_error_that_names_the_channel() -> None:
     with pytest.raises(NoReply, match=r"^no reply to subscribe b within 0\.05 s$"):
         await ask("1 yes a")
