@@ -58,8 +58,6 @@ class Outlet:
         for output in everything:
             by_topic.setdefault(output.topic, []).append(output)
         for topic, each in by_topic.items():
-            if topic not in TABLE_OF:
-                continue  # XXX
             self._store(topic, each)
             self.put_by_topic[topic] += len(each)
 

@@ -1,13 +1,25 @@
-"""Open interest and funding as records: the derived units are the same for all exchanges."""
+"""Liquidations, open interest and funding as records: what is derived is the same for all exchanges."""
 
 from __future__ import annotations
 
 import msgspec
 
 from processors.normalize.contracts import Contract
-from schemas.records import Channel, Funding, FundingKind, OpenInterest
+from processors.normalize.facts import Frame
+from schemas.records import (
+    Channel,
+    Funding,
+    FundingKind,
+    Liquidation,
+    OpenInterest,
+    Position,
+    PriceKind,
+    QuantityKind,
+    SourceQuality,
+)
 
 HOURS_A_YEAR = 8_760
+STREAM = Channel.STREAM  # looked up once: Python 3.11 is slow at it
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -16,6 +28,47 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     event_ms: int
     received_ms: int
     channel: Channel
+
+
+def closed(
+    contract: Contract,
+    frame: Frame,
+    event_ms: int,
+    name: str,
+    position: Position,
+    price: float,
+    price_kind: PriceKind,
+    quantity: float,
+    quantity_kind: QuantityKind,
+    quality: SourceQuality,
+    revision: int,
+    channel: Channel = STREAM,
+) -> Liquidation:
+    """`name`: its id. `price` and `quantity` are as printed; the contract leads to coins and dollars."""
+    base, usd = contract.amounts(quantity, price)
+    return Liquidation(
+        contract.exchange,
+        contract.symbol,
+        contract.asset,
+        event_ms,
+        frame.received_ms,
+        name,
+        position,
+        price / contract.scale,
+        price,
+        price_kind,
+        base,
+        quantity_kind,
+        quantity,
+        contract.unit,
+        usd,
+        source_quality=quality,
+        channel=channel,
+        raw_partition=frame.partition,
+        raw_offset=frame.offset,
+        raw_index=frame.index,
+        revision=revision,
+    )
 
 
 def open_interest(printed: float, native_mark: float | None, contract: Contract, seen: Seen) -> OpenInterest:

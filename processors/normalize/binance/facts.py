@@ -13,7 +13,7 @@ from processors.normalize.binance import wire
 from processors.normalize.binance.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
-from processors.normalize.measures import Seen, funding
+from processors.normalize.measures import Seen, closed, funding
 from processors.normalize.printed import Amount, Blank, happened, positive
 from schemas.identity import liquidation_id
 from schemas.records import FundingKind, Liquidation, Position, PriceKind, QuantityKind, SourceQuality
@@ -52,34 +52,22 @@ def is_executed(order: wire.Order) -> bool:
 
 def liquidation(order: wire.Order, ordinal: int, contract: Contract, frame: Frame) -> Liquidation:
     """Binance prints the order that closed the position: filled quantity, average price; at most one a second."""
-    symbol, side = order.s, order.S
     has_fill = _amount(order.ap) > 0
-    price = positive(order.ap if has_fill else order.p)
-    quantity = positive(order.z)
-    received_ms = frame.received_ms
-    event_ms = happened(order.T, received_ms)
-    base, usd = contract.amounts(quantity, price)
-    return Liquidation(
-        EXCHANGE,
-        symbol,
-        contract.asset,
+    price, quantity = positive(order.ap if has_fill else order.p), positive(order.z)
+    event_ms = happened(order.T, frame.received_ms)
+    printed = (contract.category, order.s, order.S, order.ap, order.z, str(event_ms))
+    return closed(
+        contract,
+        frame,
         event_ms,
-        received_ms,
-        liquidation_id(EXCHANGE, contract.category, symbol, side, order.ap, order.z, str(event_ms), "", ordinal),
-        POSITIONS[side],
-        price / contract.scale,
+        liquidation_id(EXCHANGE, *printed, "", ordinal),
+        POSITIONS[order.S],
         price,
         FILL if has_fill else ORDER,
-        base,
-        FILLED,
         quantity,
-        contract.unit,
-        usd,
-        source_quality=CAPPED,
-        raw_partition=frame.partition,
-        raw_offset=frame.offset,
-        raw_index=frame.index,
-        revision=REVISION,
+        FILLED,
+        CAPPED,
+        REVISION,
     )
 
 

@@ -12,7 +12,7 @@ from processors.normalize.bybit import wire
 from processors.normalize.bybit.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
-from processors.normalize.measures import Seen, funding, open_interest
+from processors.normalize.measures import Seen, closed, funding, open_interest
 from processors.normalize.printed import Blank, happened, positive
 from schemas.identity import liquidation_id
 from schemas.records import (
@@ -54,34 +54,20 @@ def liquidation(
     item: wire.Print, ordinal: int, quality: SourceQuality, contract: Contract, frame: Frame
 ) -> Liquidation:
     """Bybit prints the bankruptcy price and the executed size; what the position was sold for it does not say."""
-    symbol, side, printed_price, printed_quantity = item.s, item.S, item.p, item.v
-    price = positive(printed_price)
-    quantity = positive(printed_quantity)
-    received_ms = frame.received_ms
-    event_ms = happened(item.T, received_ms)
-    category = contract.category
-    base, usd = contract.amounts(quantity, price)
-    return Liquidation(
-        EXCHANGE,
-        symbol,
-        contract.asset,
+    price, quantity, event_ms = positive(item.p), positive(item.v), happened(item.T, frame.received_ms)
+    printed = (contract.category, item.s, item.S, item.p, item.v, str(event_ms))
+    return closed(
+        contract,
+        frame,
         event_ms,
-        received_ms,
-        liquidation_id(EXCHANGE, category, symbol, side, printed_price, printed_quantity, str(event_ms), "", ordinal),
-        POSITIONS[side],
-        price / contract.scale,
+        liquidation_id(EXCHANGE, *printed, "", ordinal),
+        POSITIONS[item.S],
         price,
         BANKRUPTCY,
-        base,
-        FILLED,
         quantity,
-        contract.unit,
-        usd,
-        source_quality=quality,
-        raw_partition=frame.partition,
-        raw_offset=frame.offset,
-        raw_index=frame.index,
-        revision=REVISION,
+        FILLED,
+        quality,
+        REVISION,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Frame, Quote, Trade
-from processors.normalize.measures import Seen, funding
+from processors.normalize.measures import Seen, closed, funding
 from processors.normalize.okx import wire
 from processors.normalize.okx.contracts import EXCHANGE
 from processors.normalize.printed import happened, positive
@@ -51,34 +51,22 @@ def position_of(side: str, pos_side: str) -> Position:
 
 def liquidation(item: wire.Detail, ordinal: int, contract: Contract, channel: Channel, frame: Frame) -> Liquidation:
     """OKX prints the price at which its liquidation took the position over; what it was sold for it does not say."""
-    symbol, category = contract.symbol, contract.category
-    price = positive(item.bkPx)
-    quantity = positive(item.sz)
-    event_ms = happened(item.ts, frame.received_ms)
-    base, usd = contract.amounts(quantity, price)
+    price, quantity, event_ms = positive(item.bkPx), positive(item.sz), happened(item.ts, frame.received_ms)
     side = f"{item.side} {item.posSide}"
-    return Liquidation(
-        EXCHANGE,
-        symbol,
-        contract.asset,
+    printed = (contract.category, contract.symbol, side, item.bkPx, item.sz, str(event_ms))
+    return closed(
+        contract,
+        frame,
         event_ms,
-        frame.received_ms,
-        liquidation_id(EXCHANGE, category, symbol, side, item.bkPx, item.sz, str(event_ms), "", ordinal),
+        liquidation_id(EXCHANGE, *printed, "", ordinal),
         position_of(item.side, item.posSide),
-        price / contract.scale,
         price,
         PriceKind.BANKRUPTCY,
-        base,
-        QuantityKind.FILLED,
         quantity,
-        contract.unit,
-        usd,
-        source_quality=SourceQuality.SAMPLED,
-        channel=channel,
-        raw_partition=frame.partition,
-        raw_offset=frame.offset,
-        raw_index=frame.index,
-        revision=REVISION,
+        QuantityKind.FILLED,
+        SourceQuality.SAMPLED,
+        REVISION,
+        channel,
     )
 
 
