@@ -21,6 +21,7 @@ from sinks.queries import counts
 LIMIT_S = 120.0
 STOP_S = 60.0
 POLL_S = 0.05
+READY = "all parts are ready"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Everything:
             self.check()
             time.sleep(POLL_S)
         return time.monotonic() - self.started_s
+
+    def wait_until_ready(self) -> None:
+        """Return when all parts work."""
+        while READY not in self.log.read_text():
+            self.check()
+            time.sleep(POLL_S)
 
     def child(self, *arguments: str) -> psutil.Process:
         """Return the service that was started with these arguments."""

@@ -23,7 +23,7 @@ WORKER = ("process", "normalize")
 def measure() -> list[Figure]:
     """Kill it some times, and see that nothing else was touched."""
     with everything(RATE) as started:
-        started.wait_for_rows()
+        started.wait_until_ready()
         consumer = _follow(started)
         _wait_for_output(started, consumer, time.time())
         before = started.children() - {_identity(started)}

@@ -19,7 +19,7 @@ from .frames import Sent
 from .run import Done, notes, run
 from .topics import ASSET_PARTITIONS, Topics
 
-ROUNDS = 3
+ROUNDS = 5
 FRAMES, PLAIN_FRAMES = 200_000, 30_000
 RETENTION_BYTES = 1 << 30
 LONGEST_RATIO, LEAST_GAIN = 1.7, 12.0

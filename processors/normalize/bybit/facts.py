@@ -55,12 +55,12 @@ def liquidation(
 ) -> Liquidation:
     """Bybit prints the bankruptcy price and the executed size; what the position was sold for it does not say."""
     price, quantity, event_ms = positive(item.p), positive(item.v), happened(item.T, frame.received_ms)
-    printed = (contract.category, item.s, item.S, item.p, item.v, str(event_ms))
+    category, at = contract.category, str(event_ms)
     return closed(
         contract,
         frame,
         event_ms,
-        liquidation_id(EXCHANGE, *printed, "", ordinal),
+        liquidation_id(EXCHANGE, category, item.s, item.S, item.p, item.v, at, "", ordinal),
         POSITIONS[item.S],
         price,
         BANKRUPTCY,
