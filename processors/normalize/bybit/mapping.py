@@ -60,6 +60,7 @@ STREAMS = {
     "tickers": "quotes",
     "publicTrade": "trades",
 }
+LIQUIDATIONS = b'{"topic":"allLiquidation.'  # how their frames begin: need not be looked into twice
 TOPIC = re.compile(rb'"topic"\s*:\s*"(\w{1,64})')
 
 Key = tuple[str, str]  # category and symbol: nobody promises that two categories never share one
@@ -75,6 +76,8 @@ class Bybit:
     def normalize(self, frame: Frame) -> Sequence[Fact]:
         """Return the facts of one frame, in order, or raise `BadFrame` and change nothing."""
         try:
+            if frame.payload.startswith(LIQUIDATIONS):
+                return self._liquidations(wire.PRINTS.decode(frame.payload).data, COMPLETE, frame)
             message = wire.MESSAGE.decode(frame.payload)
             if message.topic:
                 return self._pushed(message, frame)
@@ -117,7 +120,7 @@ class Bybit:
         if channel == "publicTrade":
             return self._trades(message, frame)
         if channel == "allLiquidation":
-            return self._liquidations(wire.PRINTS.decode(message.data), COMPLETE, frame)
+            return self._liquidations(wire.PRINTS.decode(frame.payload).data, COMPLETE, frame)
         if channel == "liquidation":
             old = wire.OLD_PRINT.decode(message.data)
             prints = [wire.Print(old.updatedTime, old.symbol, old.side, old.size, old.price)]

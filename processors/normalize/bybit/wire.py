@@ -41,6 +41,15 @@ class Print(Struct, gc=False):
     p: str
 
 
+class Prints(Struct, gc=False):
+    """A message of `allLiquidation`, read in one go."""
+
+    topic: str
+    data: list[Print]
+    type: str = ""
+    ts: int = 0
+
+
 class OldPrint(Struct, gc=False):
     """Data of the retired `liquidation`: at most one per symbol and second."""
 
@@ -163,7 +172,7 @@ class Rows(Struct):
 
 
 MESSAGE = Decoder(Message)
-PRINTS = Decoder(list[Print])
+PRINTS = Decoder(Prints)
 OLD_PRINT = Decoder(OldPrint)
 TRADES = Decoder(list[Trade], strict=False)
 TICKER = Decoder(Ticker, strict=False)

@@ -456,7 +456,7 @@ def test_acknowledgements_and_pongs_are_no_facts(message: dict[str, object]) -> 
 @pytest.mark.parametrize(
     ("bad", "channel", "reason"),
     [
-        (liquidated(a_print(side="buy")), "allLiquidation", r"'buy' - at `\$\[0\]\.S`"),
+        (liquidated(a_print(side="buy")), "allLiquidation", r"'buy' - at `\$\.data\[0\]\.S`"),
         (liquidated(a_print(quantity="0")), "allLiquidation", "number is '0', expected"),
         (liquidated(a_print(price="NaN")), "allLiquidation", "number is 'NaN', expected"),
         (liquidated(a_print(price=" 1")), "allLiquidation", "number is ' 1', expected"),
