@@ -33,6 +33,12 @@ class BadFrame(ValueError):
         self.channel = channel
 
 
+def not_understood(exchange: str, channel: str, frame: Frame, error: Exception) -> BadFrame:
+    """Return what a normalizer raises where it cannot read a frame."""
+    seen = frame.payload[:200].decode(errors="replace")
+    return BadFrame(f"{exchange} {channel or 'frame'}: {error}; seen: {seen}", channel)
+
+
 class Quote(NamedTuple):
     """Prices of one symbol, quote currency per coin of the asset; None means unchanged."""
 

@@ -37,6 +37,11 @@ def positive(text: str) -> float:
         raise ValueError(f"number is {text!r}, expected one from {SMALLEST} to {LARGEST}") from error
 
 
+def per_coin(printed: object, scale: int) -> float | None:
+    """Return the price of one coin; None where the frame shows none, or 0 as before the first trade."""
+    return printed / scale or None if isinstance(printed, float) else None
+
+
 def happened(event_ms: int, received_ms: int) -> int:
     """Return the event time, or raise ValueError where it is no moment that can have happened yet."""
     if not EARLIEST_MS <= event_ms <= received_ms + AHEAD_MS:

@@ -14,7 +14,7 @@ from processors.normalize.binance.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
 from processors.normalize.measures import Seen, closed, funding
-from processors.normalize.printed import Amount, Blank, happened, positive
+from processors.normalize.printed import Amount, happened, per_coin, positive
 from schemas.identity import liquidation_id
 from schemas.records import FundingKind, Liquidation, Position, PriceKind, QuantityKind, SourceQuality
 
@@ -89,7 +89,7 @@ def trade(item: wire.AggTrade, contract: Contract, received_ms: int) -> Trade:
 
 def last_price(item: wire.MiniTicker, contract: Contract, received_ms: int) -> Quote | None:
     """Return the last price; None where nothing was traded yet."""
-    last = _price(item.c, contract.scale)
+    last = per_coin(item.c, contract.scale)
     return Quote(item.s, contract.asset, happened(item.E, received_ms), None, None, last) if last else None
 
 
@@ -104,7 +104,7 @@ def standing_facts(
 ) -> list[Fact]:
     """Return prices and the running rate. A dated future has no funding: its next time is 0, whatever its rate."""
     facts: list[Fact] = []
-    mark, index = _price(row.p, contract.scale), _price(row.i, contract.scale)
+    mark, index = per_coin(row.p, contract.scale), per_coin(row.i, contract.scale)
     if mark or index:
         facts.append(Quote(contract.symbol, contract.asset, seen.event_ms, mark, index, None))
     if row.T and isinstance(row.r, float):
@@ -122,11 +122,6 @@ def _observed_hours(paid_ms: int, row: wire.MarkPrice | wire.PremiumIndex) -> fl
         return None
     hours = (row.T - paid_ms) / HOUR_MS
     return hours if 0 < hours <= LONGEST_INTERVAL_HOURS else None
-
-
-def _price(printed: float | Blank, scale: int) -> float | None:
-    """Return the price of one coin; None where the row shows none."""
-    return printed / scale or None if isinstance(printed, float) else None
 
 
 def _amount(text: str) -> float:

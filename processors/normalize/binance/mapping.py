@@ -31,7 +31,7 @@ from processors.normalize.binance.facts import (
 )
 from processors.normalize.bounded import keep
 from processors.normalize.contracts import Contract, Instruments
-from processors.normalize.facts import BadFrame, Fact, Frame
+from processors.normalize.facts import Fact, Frame, not_understood
 from processors.normalize.measures import Seen, funding, open_interest
 from processors.normalize.printed import happened, ordinals
 from schemas.raw import SourceKind
@@ -58,9 +58,7 @@ class Binance:
         try:
             return self._answered(frame) if frame.kind is SourceKind.REST else self._said(frame)
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            channel = channel_of(frame)
-            seen = frame.payload[:200].decode(errors="replace")
-            raise BadFrame(f"binance {channel or 'frame'}: {error}; seen: {seen}", channel) from error
+            raise not_understood(EXCHANGE, channel_of(frame), frame, error) from error
 
     def stream_of(self, channel: str) -> str:
         """Return what a channel carries, `!forceOrder@arr` or `forceOrder`, or an endpoint."""

@@ -13,7 +13,7 @@ from processors.normalize.bybit.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
 from processors.normalize.measures import Seen, closed, funding, open_interest
-from processors.normalize.printed import Blank, happened, positive
+from processors.normalize.printed import Blank, happened, per_coin, positive
 from schemas.identity import liquidation_id
 from schemas.records import (
     Channel,
@@ -103,9 +103,9 @@ def overlaid(data: wire.Ticker, was: TickerState, owner: str, event_ms: int) -> 
 def ticker_facts(data: wire.Ticker, now: TickerState, contract: Contract, seen: Seen) -> list[Fact]:
     """Return a fact for each kind of field that this frame shows; `now` has the frame in it."""
     facts: list[Fact] = []
-    mark = _price(data.markPrice, contract.scale)
-    index = _price(data.indexPrice, contract.scale)
-    last = _price(data.lastPrice, contract.scale)
+    mark = per_coin(data.markPrice, contract.scale)
+    index = per_coin(data.indexPrice, contract.scale)
+    last = per_coin(data.lastPrice, contract.scale)
     if mark or index or last:
         facts.append(Quote(contract.symbol, contract.asset, seen.event_ms, mark, index, last))
     printed = one_side(data)
@@ -125,11 +125,6 @@ def one_side(row: wire.Ticker | wire.OpenInterestRow) -> float | None:
     if isinstance(row.openInterest, float):
         return row.openInterest / 2
     return None
-
-
-def _price(printed: float | Blank | UnsetType, scale: int) -> float | None:
-    """Return the price of one coin; None where the frame shows none, which before the first trade is printed as 0."""
-    return printed / scale or None if isinstance(printed, float) else None
 
 
 def _shown(printed: float | Blank | UnsetType, was: float | None) -> float | None:

@@ -35,7 +35,7 @@ from processors.normalize.bybit.facts import (
     trade,
 )
 from processors.normalize.contracts import Contract, Instruments
-from processors.normalize.facts import BadFrame, Fact, Frame
+from processors.normalize.facts import Fact, Frame, not_understood
 from processors.normalize.measures import Seen, funding, open_interest
 from processors.normalize.printed import happened, ordinals
 from schemas.records import FundingKind, SourceQuality
@@ -87,9 +87,7 @@ class Bybit:
                 return ()
             raise ValueError("expected a topic, a retCode or an op")
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            channel = _channel(frame)
-            seen = frame.payload[:200].decode(errors="replace")
-            raise BadFrame(f"bybit {channel or 'frame'}: {error}; seen: {seen}", channel) from error
+            raise not_understood(EXCHANGE, _channel(frame), frame, error) from error
 
     def stream_of(self, channel: str) -> str:
         """Return what a topic carries, with or without its symbol."""

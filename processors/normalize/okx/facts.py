@@ -10,7 +10,7 @@ from processors.normalize.facts import Frame, Quote, Trade
 from processors.normalize.measures import Seen, closed, funding
 from processors.normalize.okx import wire
 from processors.normalize.okx.contracts import EXCHANGE
-from processors.normalize.printed import happened, positive
+from processors.normalize.printed import happened, per_coin, positive
 from schemas.identity import liquidation_id
 from schemas.records import (
     Channel,
@@ -97,7 +97,7 @@ def quote(
     """Return prices of one coin from printed ones; blank, or 0 before the first one, is none."""
     scale = contract.scale
     return Quote(
-        contract.symbol, contract.asset, event_ms, _price(mark, scale), _price(index, scale), _price(last, scale)
+        contract.symbol, contract.asset, event_ms, per_coin(mark, scale), per_coin(index, scale), per_coin(last, scale)
     )
 
 
@@ -106,7 +106,3 @@ def predicted(row: wire.FundingRow, rate: float, contract: Contract, seen: Seen)
     apart_ms = row.nextFundingTime - row.fundingTime if row.fundingTime and row.nextFundingTime else 0
     hours = apart_ms / HOUR_MS if apart_ms > 0 else None
     return funding(rate, hours, row.fundingTime or None, FundingKind.PREDICTED, contract, seen)
-
-
-def _price(printed: float | str, scale: int) -> float | None:
-    return printed / scale or None if isinstance(printed, float) else None

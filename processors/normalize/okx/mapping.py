@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from processors.normalize.bounded import keep
 from processors.normalize.contracts import Contract, Instruments
-from processors.normalize.facts import BadFrame, Fact, Frame
+from processors.normalize.facts import Fact, Frame, not_understood
 from processors.normalize.measures import Seen, funding, open_interest
 from processors.normalize.okx import wire
 from processors.normalize.okx.contracts import EXCHANGE, TYPES, contract_of, guessed, index_of, instrument_of
@@ -98,9 +98,7 @@ class Okx:
                 return self._answered(message, frame)
             raise ValueError("expected pong, an event, an arg or a code")
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
-            channel = _channel(frame)
-            seen = frame.payload[:200].decode(errors="replace")
-            raise BadFrame(f"okx {channel or 'frame'}: {error}; seen: {seen}", channel) from error
+            raise not_understood(EXCHANGE, _channel(frame), frame, error) from error
 
     def stream_of(self, channel: str) -> str:
         """Return what a channel carries, with or without what it is about, or an endpoint: `public/open-interest`."""
