@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -146,8 +147,13 @@ def printed(facts: Sequence[Fact]) -> list[tuple[object, ...]]:
 def piece(exchange: str, count: int, seed: int) -> tuple[dict[str, int], list[str]]:
     """Run one life of a stage; return what became of its frames, and what was wrong."""
     fuzz = Fuzz(exchange, NORMALIZERS[exchange](), seed)
-    fuzz.run(count)
-    return fuzz.report(), [*fuzz.witness.lies[:EXAMPLES], *fuzz.harmed[:EXAMPLES]]
+    wrong = []
+    try:
+        fuzz.run(count)
+    except Exception:  # noqa: BLE001 - a crash is what is looked for: it is told with the seed that shows it again
+        wrong = [f"crashed: {traceback.format_exc()}"]
+    wrong += [*fuzz.witness.lies[:EXAMPLES], *fuzz.harmed[:EXAMPLES]]
+    return fuzz.report(), [f"{exchange}, seed {seed}: {case}" for case in wrong]
 
 
 def main() -> int:

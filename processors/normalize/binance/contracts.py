@@ -60,15 +60,23 @@ def contract_of(instrument: Instrument) -> Contract:
     return proven(instrument, "um", NativeUnit.BASE)
 
 
-def category_of(row: Listed) -> Category:
-    """Return the market of a listed contract."""
-    return "um" if row.contractSize is UNSET else "cm"
+def category_of(path: str) -> Category:
+    """Return the market that answers at a path."""
+    return "cm" if path.startswith("/dapi/") else "um"
 
 
-def instrument_of(row: Listed, interval_hours: float | None, event_ms: int, received_ms: int) -> Instrument:
-    """Return the facts of a contract; `interval_hours` between two payments of funding, None where not proven."""
-    asset, scale = asset_of(row.baseAsset)
+def instrument_of(
+    row: Listed, category: Category, interval_hours: float | None, event_ms: int, received_ms: int
+) -> Instrument:
+    """Return the facts of a contract, or raise ValueError where its row is none of `category`.
+
+    `interval_hours` lie between two payments of funding, None where not proven.
+    """
     is_linear = row.contractSize is UNSET
+    if is_linear != (category == "um"):  # taken at its word, the row would turn all that is printed of its symbol
+        shown = "no contractSize" if is_linear else f"a contractSize of {row.contractSize}"
+        raise ValueError(f"{row.symbol!r} has {shown}, which is not how {category} lists contracts")
+    asset, scale = asset_of(row.baseAsset)
     is_perpetual = "PERPETUAL" in row.contractType  # TRADIFI_PERPETUAL, PERPETUAL DELIVERING
     return Instrument(
         exchange=EXCHANGE,

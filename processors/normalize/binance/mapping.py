@@ -13,6 +13,7 @@ from processors.normalize.binance.channels import channel_of, path_of, stream_of
 from processors.normalize.binance.contracts import (
     COIN_MARGINED,
     EXCHANGE,
+    Category,
     category_of,
     contract_of,
     guessed,
@@ -142,7 +143,7 @@ class Binance:
         path = path_of(frame.url)
         match path.rpartition("/")[2]:
             case "exchangeInfo":
-                return self._new_instruments(wire.EXCHANGE_INFO.decode(frame.payload), frame)
+                return self._new_instruments(wire.EXCHANGE_INFO.decode(frame.payload), category_of(path), frame)
             case "openInterest":
                 return self._open_interest(wire.OPEN_INTEREST.decode(frame.payload), frame)
             case "premiumIndex":
@@ -150,8 +151,7 @@ class Binance:
                 return self._marked(rows if isinstance(rows, list) else [rows], Channel.REST, frame)
             case "fundingInfo":
                 adjusted = wire.FUNDING_INFO.decode(frame.payload)
-                category = "cm" if path.startswith("/dapi/") else "um"
-                self._adjusted_hours[category] = {row.symbol: row.fundingIntervalHours for row in adjusted}
+                self._adjusted_hours[category_of(path)] = {row.symbol: row.fundingIntervalHours for row in adjusted}
                 return ()
             case "fundingRate":
                 return self._past_funding(wire.FUNDING_RATE.decode(frame.payload), frame)
@@ -159,12 +159,12 @@ class Binance:
             f"path is {path!r}, expected exchangeInfo, openInterest, premiumIndex, fundingInfo or fundingRate"
         )
 
-    def _new_instruments(self, info: wire.ExchangeInfo, frame: Frame) -> Sequence[Fact]:
+    def _new_instruments(self, info: wire.ExchangeInfo, category: Category, frame: Frame) -> Sequence[Fact]:
         received_ms = frame.received_ms
         event_ms = received_ms if info.serverTime is UNSET else happened(info.serverTime, received_ms)
         return self._instruments.learn(
             [
-                instrument_of(row, self._listed_hours(category_of(row), row.symbol), event_ms, received_ms)
+                instrument_of(row, category, self._listed_hours(category, row.symbol), event_ms, received_ms)
                 for row in info.symbols
             ]
         )

@@ -88,7 +88,9 @@ def info(*rows: dict[str, Any], url: str = FAPI) -> Frame:
 
 def knowing(*rows: dict[str, Any]) -> Binance:
     binance = Binance()
-    binance.normalize(info(*rows))
+    for url, in_contracts in (FAPI, False), (DAPI, True):
+        if of_market := [row for row in rows if ("contractSize" in row) == in_contracts]:
+            binance.normalize(info(*of_market, url=url))
     return binance
 
 
@@ -250,6 +252,20 @@ def test_a_symbol_of_no_market_or_of_the_wrong_one_is_bad(symbol: str, st: int, 
         with pytest.raises(BadFrame, match=expected) as bad:
             knowing(BTCUSDT).normalize(pushed("!forceOrder@arr", order))
         assert bad.value.channel == "forceOrder"
+
+
+@pytest.mark.parametrize(
+    ("row", "url", "expected"),
+    [(BTCUSD, FAPI, "has a contractSize of 100"), (BTCUSDT, DAPI, "has no contractSize")],
+)
+def test_a_listing_that_is_not_of_the_market_that_answered_is_bad(row: dict[str, Any], url: str, expected: str) -> None:
+    binance = Binance()
+    with pytest.raises(BadFrame, match=expected):
+        binance.normalize(info(row, url=url))
+    binance.normalize(info(BTCUSD, url=DAPI))
+    (fact,) = binance.normalize(liquidated("BTCUSD_PERP", st=2))
+    assert isinstance(fact, Liquidation)
+    assert fact.native_unit == NativeUnit.CONTRACTS
 
 
 def test_a_mark_price_shows_prices_and_the_rate_of_the_next_payment() -> None:

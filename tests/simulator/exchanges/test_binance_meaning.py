@@ -17,7 +17,10 @@ from simulator.exchanges.bybit import printing as bybit_print
 from simulator.market import Market
 
 T = 1_790_000_000_000
-FAPI = "GET https://fapi.binance.com/fapi/v1/exchangeInfo"
+LISTINGS = {
+    "um": "GET https://fapi.binance.com/fapi/v1/exchangeInfo",
+    "cm": "GET https://dapi.binance.com/dapi/v1/exchangeInfo",
+}
 
 
 def frame(message: Any, url: str) -> Frame:
@@ -50,8 +53,9 @@ def step_usd(this: Listed, price: float) -> float:
 def test_a_liquidation_has_one_position_asset_coins_and_dollars_up_to_rounding() -> None:
     market = Market(seed=5, opened_ms=T, rate=1, liquidations_per_second=200)
     binance = Binance()
-    rows = [instrument(listed(contract)) for contract in market.contracts]
-    binance.normalize(frame({"serverTime": T, "symbols": rows}, FAPI))
+    for category, url in LISTINGS.items():
+        rows = [instrument(this) for this in map(listed, market.contracts) if this.category == category]
+        binance.normalize(frame({"serverTime": T, "symbols": rows}, url))
     events = [event for event in market.step(T + 5_000) if isinstance(event, Event)]
     for event in events:
         fact = understood(binance, event)
