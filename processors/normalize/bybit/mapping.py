@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from processors.normalize.answers import endpoint_of
 from processors.normalize.bounded import keep
 from processors.normalize.bybit import wire
 from processors.normalize.bybit.contracts import (
@@ -48,10 +49,10 @@ TICKERS, INSTRUMENTS = "/v5/market/tickers", "/v5/market/instruments-info"
 OPEN_INTEREST, FUNDING = "/v5/market/open-interest", "/v5/market/funding/history"
 # What only the rows of one answer have, for answers whose request is not known.
 SHAPES = {
-    INSTRUMENTS: {"symbol", "contractType"},
-    FUNDING: {"symbol", "fundingRateTimestamp"},
-    OPEN_INTEREST: {"timestamp", "openInterest"},
-    TICKERS: {"symbol", "markPrice"},
+    INSTRUMENTS: frozenset({"symbol", "contractType"}),
+    FUNDING: frozenset({"symbol", "fundingRateTimestamp"}),
+    OPEN_INTEREST: frozenset({"timestamp", "openInterest"}),
+    TICKERS: frozenset({"symbol", "markPrice"}),
 }
 # Tickers carry open interest and funding too.
 STREAMS = {
@@ -169,7 +170,7 @@ class Bybit:
         event_ms = happened(message.time, frame.received_ms)
         endpoint = urlsplit(frame.url.removeprefix("GET ")).path
         if endpoint not in SHAPES:
-            endpoint = _shape(message)
+            endpoint = endpoint_of(wire.ROWS.decode(message.result).rows, SHAPES)
         if endpoint == TICKERS:
             return self._all_tickers(message, event_ms, frame)
         if endpoint == INSTRUMENTS:
@@ -235,15 +236,6 @@ class Bybit:
 def _category(url: str, said: str) -> Category | None:
     """Return what the request asked for, else what the answer says of itself."""
     return category_of(url) or (checked_category(said) if said else None)
-
-
-def _shape(message: wire.Message) -> str:
-    """Return the endpoint whose rows look like these, or raise ValueError."""
-    rows = wire.ROWS.decode(message.result).rows
-    fitting = [endpoint for endpoint, fields in SHAPES.items() if rows and fields <= rows[0].keys()]
-    if len(fitting) != 1:
-        raise ValueError(f"the request is not known and rows fit {fitting}, expected one of {list(SHAPES)}")
-    return fitting[0]
 
 
 def _channel(frame: Frame) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Raw
 
+from processors.normalize.answers import endpoint_of
 from processors.normalize.bounded import keep
 from processors.normalize.contracts import Contract, Instruments
 from processors.normalize.facts import Fact, Frame, not_understood
@@ -35,14 +36,14 @@ STREAMS = {
 }
 # A field that only the rows of one answer have, for answers whose request is not known.
 SHAPES = {
-    "details": "liquidation-orders",
-    "oi": "open-interest",
-    "nextFundingTime": "funding-rate",
-    "realizedRate": "funding-rate-history",
-    "markPx": "mark-price",
-    "idxPx": "index-tickers",
-    "lastSz": "tickers",
-    "ctVal": "instruments",
+    "liquidation-orders": frozenset({"details"}),
+    "open-interest": frozenset({"oi"}),
+    "funding-rate": frozenset({"nextFundingTime"}),
+    "funding-rate-history": frozenset({"realizedRate"}),
+    "mark-price": frozenset({"markPx"}),
+    "index-tickers": frozenset({"idxPx"}),
+    "tickers": frozenset({"lastSz"}),
+    "instruments": frozenset({"ctVal"}),
 }
 CHANNEL = re.compile(rb'"channel"\s*:\s*"([\w-]{1,64})"')
 
@@ -129,7 +130,7 @@ class Okx:
         if message.code != "0":
             raise ValueError(f"code is {message.code} ({message.msg[:100]!r}), expected 0")
         endpoint = urlsplit(frame.url.removeprefix("GET ")).path.rpartition("/")[2]
-        read = self._answers.get(endpoint) or self._answers[_shape(message.data)]
+        read = self._answers.get(endpoint) or self._answers[endpoint_of(wire.ROWS.decode(message.data), SHAPES)]
         return read(message.data, Channel.REST, frame)
 
     def _liquidations(self, data: Raw, channel: Channel, frame: Frame) -> list[Fact]:
@@ -239,15 +240,6 @@ def _chosen(readers: Mapping[str, Reader], channel: str) -> Reader:
     if channel not in readers:
         raise ValueError(f"channel is {channel[:64]!r}, expected one of {', '.join(readers)}")
     return readers[channel]
-
-
-def _shape(data: Raw) -> str:
-    """Return the endpoint whose rows look like these, or raise ValueError."""
-    rows = wire.ROWS.decode(data)
-    fitting = [endpoint for field, endpoint in SHAPES.items() if rows and field in rows[0]]
-    if len(fitting) != 1:
-        raise ValueError(f"the request is not known and rows fit {fitting}, expected one of {list(SHAPES.values())}")
-    return fitting[0]
 
 
 def _channel(frame: Frame) -> str:
