@@ -47,6 +47,7 @@ class Collector:
     async def run(self, sink: Sink, health_file: Path | None) -> None:
         """Collect until cancelled; raises what the sink raises."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sink.settle())
             tasks.create_task(self._frames.hand_over(self._exchange.hold_s))
             tasks.create_task(self._discover(tasks))
             tasks.create_task(self._repeat_context())

@@ -20,6 +20,9 @@ class Lines:
         self.delivered_seq = -1
         self._out = out
 
+    async def settle(self) -> None:
+        """Nothing was kept before."""
+
     def publish(self, batch: RawBatch) -> None:
         """Print each frame but control frames; bytes that are not UTF-8 become replacement characters."""
         for frame in batch.frames():

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -39,11 +39,16 @@ GUARANTEES = {
 }
 LARGEST_VALUE = (2 << 20) - 1024  # with what Kafka adds a message
 SPOOL_AFTER_S = 2.0  # without an acknowledgement
+ASK_AGAIN_S = 1.0
 SEND_BYTES = 4 << 20  # from the spool at once, so that sockets are read meanwhile
 
 
 class KafkaFailed(Exception):
     """Kafka does not take or give what it should; the message says what to do."""
+
+
+class KafkaAway(KafkaFailed):
+    """Kafka does not answer at all."""
 
 
 class RawTopic:
@@ -54,15 +59,26 @@ class RawTopic:
     A batch that cannot be kept is the end of the run: all before it is delivered first, the next start tells the gap.
     """
 
-    def __init__(self, exchange: str, prefix: str, client: Mapping[str, str], spool: Spool) -> None:
-        """`client`: librdkafka's settings, `bootstrap.servers` above all; `spool`: what it holds is sent first."""
+    def __init__(
+        self,
+        exchange: str,
+        prefix: str,
+        client: Mapping[str, str],
+        spool: Spool,
+        stored: Callable[[], Mapping[str, int]] | None = None,
+    ) -> None:
+        """`client`: librdkafka's settings, `bootstrap.servers` above all; `spool`: what it holds is sent first.
+
+        `stored` asks Kafka for the last frame that it has, by run, where nobody knows yet how much of the spool that
+        is: see `settle`. It blocks, and raises `KafkaAway` where there is no answer.
+        """
         self.room = asyncio.Event()
         self.room.set()
         self.delivered_seq = -1  # the last frame of this run that Kafka acknowledged or the spool keeps
         self._topic, self._partition = full_name(prefix, "raw"), RAW_PARTITION[exchange]
         self._producer = Producer({**DEFAULTS, **client, **GUARANTEES, "error_cb": self._explain})
         self._encode = encoder(RawBatch)
-        self._spool = spool
+        self._spool, self._ask_stored = spool, stored
         self._memory: deque[Entry] = deque()  # the client has them; empty as long as the spool holds one it has not
         self._run_id = ""
         self._newest_ms = 0
@@ -72,6 +88,17 @@ class RawTopic:
         self._over = ""  # why nothing more is taken
         self._failure = ""
         self._dropped = metrics.DROPPED.labels(exchange)
+
+    async def settle(self) -> None:
+        """Let the spool go of what is stored, once Kafka answers: before that nothing of it is sent."""
+        while self._ask_stored:
+            try:
+                stored = await asyncio.to_thread(self._ask_stored)
+            except KafkaAway:
+                await asyncio.sleep(ASK_AGAIN_S)
+            else:
+                self._spool.discard(stored)
+                self._ask_stored = None
 
     def publish(self, batch: RawBatch) -> None:
         """Take a batch; clears `room` for good when it cannot be kept."""
@@ -170,7 +197,7 @@ class RawTopic:
         return True
 
     def _send_spooled(self) -> None:
-        left = SEND_BYTES
+        left = 0 if self._ask_stored else SEND_BYTES
         while left > 0 and (entry := self._spool.peek()) and self._produce(entry):
             self._spool.sent()
             left -= len(entry.value)

@@ -23,6 +23,9 @@ class Sink(Protocol):
     room: asyncio.Event  # cleared while nothing more should be read from sockets
     delivered_seq: int  # the last frame that is safe
 
+    async def settle(self) -> None:
+        """Learn what must be known before anything is sent; batches are taken meanwhile."""
+
     def publish(self, batch: RawBatch) -> None:
         """Take a batch."""
 

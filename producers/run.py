@@ -6,8 +6,9 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -18,12 +19,12 @@ from schemas.raw import RawBatch
 from .collector import Collector
 from .dry_run import Lines
 from .exchange import Exchange
-from .kafka import KafkaFailed, RawTopic
+from .kafka import KafkaAway, KafkaFailed, RawTopic
 from .raw import Frames, Sink
 from .registry import EXCHANGES
 from .rest import Rest
 from .spool import Spool, SpoolUnusable
-from .tail import last_stored, proven_until
+from .tail import last_stored, proven_until, spooled_until
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +48,9 @@ def run(
 
     `exchange` is one of the registry. `urls` override its hosts by name (`ws`, `rest`); `majors` are the assets whose
     trades are read too; `client` are librdkafka's settings. `spool_dir`, of this producer alone, keeps up to
-    `spool_mib` MiB while Kafka is away. `health_file` appears once everything is subscribed and is touched every second
-    while heartbeats are safe, in Kafka or in the spool. With `dry_run` frames are printed, and neither Kafka nor the
-    spool is used.
+    `spool_mib` MiB while Kafka is away; at the start too, where it holds something of a life before, else the code is
+    4. `health_file` appears once everything is subscribed and is touched every second while heartbeats are safe, in
+    Kafka or in the spool. With `dry_run` frames are printed, and neither Kafka nor the spool is used.
     """
     if error := _mistake(exchange, urls):
         log.error("%s", error)
@@ -59,12 +60,12 @@ def run(
         if dry_run:
             return asyncio.run(_collect(chosen, urls, majors, Lines(sys.stdout), 0, health_file))
         with Spool(spool_dir, spool_mib << 20) as spool:
-            since_ns = resume(exchange, prefix, client, spool)
-            with closing(RawTopic(exchange, prefix, client, spool)) as topic:
+            topic, since_ns = open_topic(exchange, prefix, client, spool)
+            with closing(topic):
                 return asyncio.run(_collect(chosen, urls, majors, topic, since_ns, health_file))
     except (KafkaFailed, SpoolUnusable) as error:
         log.error("%s", error)
-        return 1
+        return 4 if isinstance(error, KafkaAway) else 1
 
 
 def _mistake(exchange: str, urls: Mapping[str, str]) -> str:
@@ -76,13 +77,30 @@ def _mistake(exchange: str, urls: Mapping[str, str]) -> str:
     return ""
 
 
+def open_topic(exchange: str, prefix: str, client: Mapping[str, str], spool: Spool) -> tuple[RawTopic, int]:
+    """Return the topic, and until when raw is complete; raise `KafkaAway` where neither Kafka nor the spool tells."""
+    try:
+        since_ns = resume(exchange, prefix, client, spool)
+    except KafkaAway as away:
+        since_ns, oldest = spooled_until(_newest_first(spool)), spool.peek()
+        if not since_ns or not oldest:
+            raise
+        log.warning("frames go behind the %d batches in %s: %s", len(spool), spool.directory, away)
+        stored = partial(last_stored, exchange, prefix, client, oldest.timestamp_ms)
+        return RawTopic(exchange, prefix, client, spool, stored), since_ns
+    return RawTopic(exchange, prefix, client, spool), since_ns
+
+
 def resume(exchange: str, prefix: str, client: Mapping[str, str], spool: Spool) -> int:
     """Let the spool go of what is stored, and return until when raw is complete once all of the spool is."""
     if oldest := spool.peek():
         spool.discard(last_stored(exchange, prefix, client, oldest.timestamp_ms))
         log.info("%s: %d batches of a run before wait in %s", exchange, len(spool), spool.directory)
-    spooled = (decode(entry.value, RawBatch) for entry in spool.newest_first())
-    return proven_until(exchange, prefix, client, spooled)
+    return proven_until(exchange, prefix, client, _newest_first(spool))
+
+
+def _newest_first(spool: Spool) -> Iterator[RawBatch]:
+    return (decode(entry.value, RawBatch) for entry in spool.newest_first())
 
 
 async def _collect(

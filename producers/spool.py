@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 16 << 20
 HEADER = struct.Struct(">II")  # length and CRC-32 of the entry behind it
+SEGMENTS = "*.segment"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -55,6 +56,11 @@ class _Place(NamedTuple):
 
 
 _decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+def is_waiting(directory: Path) -> bool:
+    """Say whether a spool has something that Kafka may not have."""
+    return any(path.stat().st_size for path in directory.glob(SEGMENTS))
 
 
 class Spool:
@@ -162,7 +168,7 @@ class Spool:
         os.close(segment.descriptor)
 
     def _load(self) -> None:
-        paths = deque(sorted(self.directory.glob("*.segment")))
+        paths = deque(sorted(self.directory.glob(SEGMENTS)))
         while paths:
             segment = self._open(paths.popleft())
             content = segment.path.read_bytes()

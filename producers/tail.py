@@ -14,9 +14,11 @@ from schemas.exchanges import RAW_PARTITION
 from schemas.raw import Control, RawBatch, SourceKind
 from schemas.topics import READER, full_name
 
-from .kafka import KafkaFailed
+from .kafka import KafkaAway, KafkaFailed
 
 READING = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "log_level": 3}
+AWAY = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+FIRST_ANSWER_S = 3.0
 ANSWER_S = 10.0
 WINDOW = 200  # records read at once; heartbeats are a second apart, batches some milliseconds
 
@@ -26,7 +28,7 @@ def proven_until(exchange: str, prefix: str, client: Mapping[str, str], spooled:
 
     `spooled` are batches that will be stored before anything else, the newest first: their heartbeats count too.
     0 when there are no frames; the first frame's time when none of them is a heartbeat.
-    Raises `KafkaFailed` when Kafka does not answer or the topic does not exist.
+    Raises `KafkaAway` when Kafka does not answer, and `KafkaFailed` when the topic does not exist.
     """
     with _reading(exchange, prefix, client) as (consumer, partition):
         stored_ns = _proven_until(consumer, partition)
@@ -36,6 +38,11 @@ def proven_until(exchange: str, prefix: str, client: Mapping[str, str], spooled:
             return max(stored_ns, newest_ns)
         first_ns = batch.received_ns[0]
     return stored_ns or first_ns
+
+
+def spooled_until(spooled: Iterable[RawBatch]) -> int:
+    """Return what the newest heartbeat of these batches says, the newest first; 0 where there is none."""
+    return next(filter(None, map(_heartbeat, spooled)), 0)
 
 
 def last_stored(exchange: str, prefix: str, client: Mapping[str, str], since_ms: int) -> dict[str, int]:
@@ -58,10 +65,12 @@ def _reading(exchange: str, prefix: str, client: Mapping[str, str]) -> Iterator[
     partition = TopicPartition(full_name(prefix, "raw"), RAW_PARTITION[exchange])
     consumer = Consumer({**client, "group.id": READER, **READING})
     try:
+        consumer.list_topics(partition.topic, FIRST_ANSWER_S)
         yield consumer, partition
     except KafkaException as error:
+        failed = KafkaAway if error.args[0].code() in AWAY else KafkaFailed
         reason = error.args[0].str()
-        raise KafkaFailed(
+        raise failed(
             f"{partition.topic} on {client['bootstrap.servers']}: {reason}; is Kafka up, and the topic there?"
         ) from error
     finally:

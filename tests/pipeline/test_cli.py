@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from embedded.kafka import Broker
+from producers.spool import Spool
+from tests.producers.test_kafka import entries, heartbeat
 
 NOBODY = "127.0.0.1:1"
 COMMANDS = (
@@ -121,6 +123,26 @@ def test_a_service_that_is_told_to_stop_while_it_starts_ends_well(arguments: tup
     started.terminate()
 
     assert (started.communicate(timeout=60)[1], started.returncode) == ("", 0)
+
+
+def test_a_producer_that_left_frames_on_disk_goes_on_behind_them_without_kafka(tmp_path: Path) -> None:
+    environment = {
+        "LIQ_KAFKA_BROKERS": NOBODY,
+        "LIQ_SPOOL_DIR": str(tmp_path),
+        "LIQ_INSTANCE": "a",
+        "LIQ_URLS": '{"bybit": {"ws": "ws://127.0.0.1:1", "rest": "http://127.0.0.1:1"}}',
+    }
+    with Spool(tmp_path / "live" / "spool" / "bybit-a", 1 << 20) as spool:
+        for entry in entries([heartbeat(0, 1_000, 1_000)]):
+            spool.append(entry)
+    command = [sys.executable, "-m", "pipeline", "--market", "live", "produce", "bybit"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr
+        said = next(line for line in started.stderr if "frames go behind" in line)
+        started.terminate()
+
+    assert f"the 1 batches in {spool.directory}: liq.live.raw.v1 on {NOBODY}: " in said
+    assert started.returncode == 0
 
 
 def catches(process: subprocess.Popen[str], number: signal.Signals) -> bool:

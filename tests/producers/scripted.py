@@ -201,6 +201,9 @@ class Kept:
     def poll(self) -> None:
         """Nothing is under way."""
 
+    async def settle(self) -> None:
+        """Nothing was kept before."""
+
     async def drain(self, within_s: float) -> int:
         """Nothing is under way."""
         return 0

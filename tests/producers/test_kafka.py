@@ -9,19 +9,21 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import REGISTRY
 
 from embedded.kafka import Broker
-from producers import kafka
+from producers import kafka, tail
 from producers.kafka import KafkaFailed, RawTopic
-from producers.run import resume
+from producers.raw import NOBODY
+from producers.run import open_topic, resume
 from producers.spool import Entry, Spool
 from schemas.avro import decode, encoder
 from schemas.exchanges import RAW_PARTITION, RAW_PARTITIONS
-from schemas.raw import RawBatch, RawFrame, Source, SourceKind
+from schemas.raw import Control, RawBatch, RawFrame, Source, SourceKind
 
 from .scripted import DEADLINE_S, until
 
@@ -64,6 +66,12 @@ def batch(seq: int, *received_ms: int, run_id: str = "run") -> RawBatch:
     """Return frames of a socket."""
     frames = [RawFrame(time_ms * MS, 0, b"x") for time_ms in received_ms]
     return RawBatch.of("bybit", run_id, seq, (SOCKET,), frames)
+
+
+def heartbeat(seq: int, received_ms: int, from_ns: int) -> RawBatch:
+    """Return a heartbeat."""
+    payload = msgspec.json.encode(Control("heartbeat", from_ns=from_ns))
+    return RawBatch.of("bybit", "run", seq, (NOBODY,), [RawFrame(received_ms * MS, 0, payload)])
 
 
 @contextmanager
@@ -209,6 +217,30 @@ async def test_what_kafka_had_stored_before_a_crash_is_not_sent_again(
         assert kept(spool) == batches[20:]
         assert await topic.drain(10) == 0
     assert contents(broker, topic_prefix) == batches
+
+
+async def test_a_start_without_kafka_goes_on_behind_the_spool_and_sends_of_it_what_kafka_turns_out_not_to_have(
+    unsteady: Broker, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "FIRST_ANSWER_S", 0.2)
+    client = create_raw(unsteady, topic_prefix)
+    batches = [batch(0, 1_000), batch(1, 1_001), heartbeat(2, 1_002, 17), batch(3, 1_003)]
+    await publish(client, topic_prefix, tmp_path, *batches[:2])
+    following = batch(0, 1_004, run_id="next")
+    unsteady.kill()
+    with Spool(tmp_path, LIMIT) as spool:
+        for entry in entries(batches):
+            spool.append(entry)
+        topic, since_ns = open_topic("bybit", topic_prefix, client, spool)
+        with closing(topic):
+            settling = asyncio.create_task(topic.settle())
+            topic.publish(following)
+            assert await topic.drain(0.5) == 0
+            assert (since_ns, kept(spool)) == (17, [*batches, following])
+            unsteady.start()
+            await settling
+            assert await topic.drain(10) == 0
+    assert contents(unsteady, topic_prefix) == [*batches, following]
 
 
 async def test_a_batch_that_kafka_refuses_ends_the_run_and_stays_with_all_behind_it(

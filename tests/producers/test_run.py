@@ -15,12 +15,12 @@ import pytest
 from embedded.kafka import Broker
 from producers import tail
 from producers.run import run
-from producers.spool import Spool
+from producers.spool import Spool, is_waiting
 from schemas.avro import decode
 from schemas.raw import Control, RawBatch, SourceKind
 
 from .scripted import Scripted, contract, controls_of, frames_of, page, scripted, stamped, until
-from .test_kafka import create_raw, stored
+from .test_kafka import AWAY, create_raw, stored
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -105,8 +105,9 @@ async def test_whatever_is_sent_is_stored_or_lies_in_a_gap_over_kill_9_cuts_and_
     assert controls_of(batches, "disconnected")[-1][1] == Control("disconnected", reason="stopped")
 
 
+@pytest.mark.parametrize("returns_first", [True, False])
 async def test_kill_9_while_kafka_is_away_loses_nothing_that_the_spool_keeps_and_no_gap_is_claimed_for_it(
-    topic_prefix: str, tmp_path: Path
+    topic_prefix: str, tmp_path: Path, returns_first: bool
 ) -> None:
     sent_ns: dict[str, int] = {}
     health_file, spool_dir = tmp_path / "health", tmp_path / "spool"
@@ -123,10 +124,14 @@ async def test_kill_9_while_kafka_is_away_loses_nothing_that_the_spool_keeps_and
             assert await end(first, signal.SIGKILL) == -signal.SIGKILL
             with Spool(spool_dir, 64 << 20) as spool:
                 spooled = [decode(entry.value, RawBatch) for entry in spool.newest_first()][::-1]
-            own.start()
+            if returns_first:
+                own.start()
             second = await start(**settings)
             await until(lambda: not health_file.exists())
             await until(health_file.exists)
+            if not returns_first:
+                own.start()
+                await until(lambda: not is_waiting(spool_dir))
             assert await end(second, signal.SIGTERM) == 0
             sending.cancel()
             batches = [content for _, content in stored(own, topic_prefix)]
@@ -139,6 +144,14 @@ async def test_kill_9_while_kafka_is_away_loses_nothing_that_the_spool_keeps_and
     assert gaps
     assert min(gap.from_ns for gap in gaps) >= proven_ns
     assert sum(text in kept and at_ns < proven_ns for text, at_ns in sent_ns.items()) > 100
+
+
+def test_without_kafka_and_without_anything_in_the_spool_nobody_knows_what_was_stored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run("bybit", urls={}, majors=[], prefix="t.", client=AWAY, spool_dir=tmp_path, spool_mib=64) == 4
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("t.raw.v1 on 127.0.0.1:1: ")
 
 
 def test_a_spool_in_use_ends_the_process_with_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

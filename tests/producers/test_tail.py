@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from embedded.kafka import Broker
 from producers import tail
 from producers.kafka import KafkaFailed
-from producers.raw import NOBODY
 from producers.tail import last_stored, proven_until
-from schemas.raw import Control, RawBatch, RawFrame
 
-from .test_kafka import AWAY, MS, batch, create_raw, publish
-
-
-def heartbeat(seq: int, received_ms: int, from_ns: int) -> RawBatch:
-    """Return a heartbeat."""
-    payload = msgspec.json.encode(Control("heartbeat", from_ns=from_ns))
-    return RawBatch.of("bybit", "run", seq, (NOBODY,), [RawFrame(received_ms * MS, 0, payload)])
+from .test_kafka import AWAY, MS, batch, create_raw, heartbeat, publish
 
 
 async def test_nothing_is_proven_where_nothing_is_stored(broker: Broker, topic_prefix: str) -> None:
