@@ -17,7 +17,7 @@ from simulator.exchanges.bybit.feed import SIDES
 from simulator.exchanges.okx import printing as okx_print
 from simulator.exchanges.okx.liquidations import printed
 from simulator.market import Market
-from simulator.truth import Known
+from simulator.truth import known
 
 SECOND_MS = 1_000
 OKX_PRICES = {
@@ -95,7 +95,7 @@ class Okx:
                 return [_okx("trades", "instId", this.symbol, row) for row in rows]
             case Liquidation():
                 about = {"instFamily": this.family, "instId": this.symbol, "instType": this.category}
-                row = {"details": [printed(_okx_known(this, event))], **about, "uly": this.family}
+                row = {"details": [printed(known("okx", this, event, 0))], **about, "uly": this.family}
                 return [_okx("liquidation-orders", "instType", this.category, row)]
 
 
@@ -126,8 +126,8 @@ class Binance:
                 self._fills += len(rows)
                 return [_binance(f"{this.symbol.lower()}@aggTrade", row) for row in rows]
             case Liquidation():
-                known = binance_print.known(this, event, 0, withheld=False)
-                return [_binance("!forceOrder@arr", binance_print.force_order(this, known, now_ms))]
+                order = binance_print.force_order(this, known("binance", this, event, 0), now_ms)
+                return [_binance("!forceOrder@arr", order)]
 
     def _of_all(self, now_ms: int) -> list[Printed]:
         if now_ms // SECOND_MS == self._second:
@@ -165,24 +165,6 @@ def _bybit_fill(this: bybit_print.Listed, trade: Trade, order: int, number: int)
 def _okx(channel: str, kind: str, about: str, row: Mapping[str, Any]) -> Printed:
     frame = orjson.dumps({"arg": {"channel": channel, kind: about}, "data": [row]})
     return Printed(f"{channel}:{about}", frame)
-
-
-def _okx_known(this: okx_print.Listed, one: Liquidation) -> Known:
-    price, quantity = this.price(one.price), this.quantity(one.quantity_base, one.price)
-    coins, usd = this.worth(quantity, price)
-    return Known(
-        exchange="okx",
-        category=this.category,
-        symbol=this.symbol,
-        asset=one.contract.asset,
-        position=one.position,
-        price=price,
-        quantity=quantity,
-        event_ms=one.event_ms,
-        sent_ns=0,
-        quantity_base=coins,
-        notional_usd=usd,
-    )
 
 
 def _binance(stream: str, data: Any, topic: str = "") -> Printed:

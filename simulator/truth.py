@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
 from schemas.records import Position
+from simulator.events import Liquidation
 
 _encode = msgspec.json.Encoder().encode
 
@@ -28,6 +29,47 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     quantity_base: float  # coins of the asset
     notional_usd: float  # US dollars at `price`
     withheld: bool = False  # the exchange's own sampling kept it back: nobody was ever to be told
+
+
+class Listed(Protocol):
+    """A contract as an exchange lists it."""
+
+    @property
+    def category(self) -> str:
+        """The exchange's own word for its market."""
+
+    @property
+    def symbol(self) -> str:
+        """Its name."""
+
+    def price(self, usd_per_coin: float) -> str:
+        """Print a price."""
+
+    def quantity(self, coins: float, usd_per_coin: float) -> str:
+        """Print a quantity."""
+
+    def worth(self, quantity: str, price: str) -> tuple[float, float]:
+        """Return coins of the asset and US dollars of a printed quantity at a printed price."""
+
+
+def known(exchange: str, this: Listed, one: Liquidation, sent_ns: int, *, withheld: bool = False) -> Known:
+    """Return what is true of a liquidation as it is printed, or would be."""
+    price, quantity = this.price(one.price), this.quantity(one.quantity_base, one.price)
+    coins, usd = this.worth(quantity, price)
+    return Known(
+        exchange=exchange,
+        category=this.category,
+        symbol=this.symbol,
+        asset=one.contract.asset,
+        position=one.position,
+        price=price,
+        quantity=quantity,
+        event_ms=one.event_ms,
+        sent_ns=sent_ns,
+        quantity_base=coins,
+        notional_usd=usd,
+        withheld=withheld,
+    )
 
 
 class Truth:

@@ -14,7 +14,6 @@ from simulator.exchanges.binance.printing import (
     Listed,
     agg_trades,
     force_order,
-    known,
     listed,
     mark_price,
     mini_ticker,
@@ -23,7 +22,7 @@ from simulator.exchanges.binance.throttle import Throttle, shown
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Clients
-from simulator.truth import Truth
+from simulator.truth import Truth, known
 
 RAW = "raw "  # begins the topics of those who want frames without the name of their stream
 MARK_PRICE_S = {"@1s": 1, "": 3}
@@ -76,7 +75,7 @@ class Feed:
         sent_ns = time.time_ns() if any(map(self._is_wanted, streams)) else 0
         told = shown(second)
         facts = [
-            known(this, one, sent_ns if number == told else 0, withheld=number != told)
+            known("binance", this, one, sent_ns if number == told else 0, withheld=number != told)
             for number, one in enumerate(second)
         ]
         self._truth.write(facts)  # first: who is killed now has sent nothing that the file does not know

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from schemas.assets import asset_of
 from schemas.records import ContractKind, Position
 from simulator.contracts import COINS, OTHER_COIN_USD, Contract
-from simulator.events import Liquidation, Quote, Trade
+from simulator.events import Quote, Trade
+from simulator.numbers import in_steps, tick
 from simulator.truth import Known
 
 SIDES = {Position.LONG: "SELL", Position.SHORT: "BUY"}  # of the order that closed the position
@@ -51,12 +52,19 @@ class Listed(NamedTuple):
 
     def amount(self, native: float) -> str:
         """Print an amount of base coins or contracts, rounded to the step."""
-        return f"{round(native / self.step) * self.step:.{max(0, -round(math.log10(self.step)))}f}"
+        return in_steps(native, self.step)
+
+    def worth(self, quantity: str, price: str) -> tuple[float, float]:
+        """Return coins and US dollars of a printed quantity at a printed price."""
+        if self.contract_usd:
+            usd = float(quantity) * self.contract_usd
+            return usd / float(price) * self.scale, usd
+        return float(quantity) * self.scale, float(quantity) * float(price)
 
     @property
     def tick(self) -> str:
         """The smallest step of a price."""
-        return f"{10.0**-self.tick_digits:.{self.tick_digits}f}"
+        return tick(self.tick_digits)
 
 
 def listed(contract: Contract) -> Listed:
@@ -106,26 +114,6 @@ def instrument(this: Listed) -> dict[str, Any]:
     if this.contract_usd:
         return {**row, "contractStatus": "TRADING", "contractSize": round(this.contract_usd)}
     return {**row, "status": "TRADING"}
-
-
-def known(this: Listed, one: Liquidation, sent_ns: int, *, withheld: bool) -> Known:
-    """Return what is true of a liquidation as it would be printed."""
-    price, quantity = this.price(one.price), this.quantity(one.quantity_base, one.price)
-    usd = float(quantity) * (this.contract_usd or float(price))
-    return Known(
-        exchange="binance",
-        category=this.category,
-        symbol=this.symbol,
-        asset=one.contract.asset,
-        position=one.position,
-        price=price,
-        quantity=quantity,
-        event_ms=one.event_ms,
-        sent_ns=sent_ns,
-        quantity_base=usd / float(price) * this.scale if this.contract_usd else float(quantity) * this.scale,
-        notional_usd=usd,
-        withheld=withheld,
-    )
 
 
 def force_order(this: Listed, one: Known, now_ms: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from simulator.exchanges.bybit.printing import Listed, delivery, listed, standin
 from simulator.faults import Faults
 from simulator.market import Market
 from simulator.sockets import Clients
-from simulator.truth import Known, Truth
+from simulator.truth import Known, Truth, known
 
 BATCH_MS = 500
 SIDES = {Position.LONG: "Buy", Position.SHORT: "Sell"}  # of the position, not of the order that closed it
@@ -71,10 +71,10 @@ class Feed:
             topic = f"allLiquidation.{this.symbol}"
             listens = self._clients.listens(topic)
             sent_ns = time.time_ns() if listens else 0
-            known = [_known(this, one, sent_ns) for one in batch]
-            self._truth.write(known)  # first: who is killed now has sent nothing that the file does not know
+            facts = [known("bybit", this, one, sent_ns) for one in batch]
+            self._truth.write(facts)  # first: who is killed now has sent nothing that the file does not know
             if listens:
-                self._clients.publish(topic, _snapshot(topic, [_printed(one) for one in known], now_ms))
+                self._clients.publish(topic, _snapshot(topic, [_printed(one) for one in facts], now_ms))
 
     def _batch(self, contract: Contract, now_ms: int) -> int:
         """Return the number of a contract's 500 ms; real frames show that contracts do not share a beat."""
@@ -104,26 +104,6 @@ class Feed:
 
 def _snapshot(topic: str, data: list[dict[str, Any]], now_ms: int) -> bytes:
     return orjson.dumps({"topic": topic, "type": "snapshot", "ts": now_ms, "data": data})
-
-
-def _known(this: Listed, one: Liquidation, sent_ns: int) -> Known:
-    """Return what is true of a liquidation as it is printed."""
-    price, quantity = this.price(one.price), this.quantity(one.quantity_base, one.price)
-    amount = float(quantity)
-    inverse = this.category == "inverse"
-    return Known(
-        exchange="bybit",
-        category=this.category,
-        symbol=this.symbol,
-        asset=one.contract.asset,
-        position=one.position,
-        price=price,
-        quantity=quantity,
-        event_ms=one.event_ms,
-        sent_ns=sent_ns,
-        quantity_base=amount / float(price) * this.scale if inverse else amount * this.scale,
-        notional_usd=amount if inverse else amount * float(price),
-    )
 
 
 def _printed(one: Known) -> dict[str, Any]:

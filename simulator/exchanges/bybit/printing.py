@@ -14,6 +14,7 @@ from schemas.assets import asset_of
 from schemas.records import ContractKind
 from simulator.contracts import COINS, OTHER_COIN_USD, Contract
 from simulator.events import Quote
+from simulator.numbers import in_steps, tick
 
 # Coins that cost too little to be listed one by one.
 BASE_COINS = {"PEPE": "1000PEPE", "SHIB": "SHIB1000", "BONK": "1000BONK"}
@@ -47,16 +48,19 @@ class Listed(NamedTuple):
 
     def amount(self, native: float) -> str:
         """Print an amount of base coins, or of US dollars of an inverse contract, rounded to the step."""
-        return f"{round(native / self.step) * self.step:.{self._step_digits}f}"
+        return in_steps(native, self.step)
+
+    def worth(self, quantity: str, price: str) -> tuple[float, float]:
+        """Return coins and US dollars of a printed quantity at a printed price."""
+        amount = float(quantity)
+        if self.category == "inverse":
+            return amount / float(price) * self.scale, amount
+        return amount * self.scale, amount * float(price)
 
     @property
     def tick(self) -> str:
         """The smallest step of a price."""
-        return f"{10.0**-self.tick_digits:.{self.tick_digits}f}"
-
-    @property
-    def _step_digits(self) -> int:
-        return max(0, -round(math.log10(self.step)))
+        return tick(self.tick_digits)
 
 
 def listed(contract: Contract) -> Listed:

@@ -18,9 +18,9 @@ from simulator.contracts import Contract
 from simulator.events import Liquidation
 from simulator.exchanges.okx.printing import Listed, Row
 from simulator.sockets import Client, Clients
-from simulator.truth import Known, Truth
+from simulator.truth import Known, Truth, known
 
-CHANNEL = "liquidation-orders"
+EXCHANGE, CHANNEL = "okx", "liquidation-orders"
 TYPES = ("SWAP", "FUTURES", "MARGIN", "OPTION")
 SHOWN_A_SECOND = 2  # of one contract
 BATCH_MS = 250
@@ -46,7 +46,7 @@ class Liquidations:
         count = count + 1 if newest == second else 1
         self._shown[event.contract] = second, count
         if count > SHOWN_A_SECOND:
-            self._truth.write([self._known(event, 0, withheld=True)])
+            self._truth.write([known(EXCHANGE, self._listed[event.contract], event, 0, withheld=True)])
             return
         batch = now_ms // BATCH_MS + (2 if event.event_ms % SLOW_EVERY == 0 else 1)
         self._waiting.append((batch, event))
@@ -67,60 +67,41 @@ class Liquidations:
 
     def history(self, category: str, family: str) -> list[Row]:
         """Return the last ones of a family as REST prints them, newest first."""
-        kept = [known for known in self._told[category] if _family(known) == family]
-        return [{**row, "totalLoss": "0"} for row in _rows(reversed(kept))]
+        kept = [one for one in self._told[category] if _family(one) == family]
+        kept.sort(key=lambda one: one.event_ms, reverse=True)
+        return [{**row, "totalLoss": "0"} for row in _rows(kept)]
 
     def _tell(self, category: str, events: list[Liquidation]) -> None:
         topic = f"{CHANNEL}:{category}"
         sent_ns = time.time_ns() if self._clients.listens(topic) else 0
-        known = [self._known(event, sent_ns) for event in events]
-        self._truth.write(known)  # first: who is killed now has sent nothing that the file does not know
-        self._told[category].extend(known)
-        if known and sent_ns:
-            self._clients.publish(topic, _frame(category, known))
-
-    def _known(self, event: Liquidation, sent_ns: int, *, withheld: bool = False) -> Known:
-        """Return what is true of a liquidation as it is printed."""
-        this = self._listed[event.contract]
-        price, quantity = this.price(event.price), this.quantity(event.quantity_base, event.price)
-        coins, usd = this.worth(quantity, price)
-        return Known(
-            exchange="okx",
-            category=this.category,
-            symbol=this.symbol,
-            asset=event.contract.asset,
-            position=event.position,
-            price=price,
-            quantity=quantity,
-            event_ms=event.event_ms,
-            sent_ns=sent_ns,
-            quantity_base=coins,
-            notional_usd=usd,
-            withheld=withheld,
-        )
+        facts = [known(EXCHANGE, self._listed[event.contract], event, sent_ns) for event in events]
+        self._truth.write(facts)  # first: who is killed now has sent nothing that the file does not know
+        self._told[category].extend(facts)
+        if facts and sent_ns:
+            self._clients.publish(topic, _frame(category, facts))
 
 
-def printed(known: Known) -> Row:
+def printed(one: Known) -> Row:
     """Print one liquidation: `side` is that of the order, `posSide` that of the position, or `net`."""
     return {
         "bkLoss": "0",
-        "bkPx": known.price,
+        "bkPx": one.price,
         "ccy": "",
-        "posSide": "net" if known.event_ms % NET_EVERY == 0 else known.position.lower(),
-        "side": SIDES[known.position],
-        "sz": known.quantity,
-        "ts": str(known.event_ms),
+        "posSide": "net" if one.event_ms % NET_EVERY == 0 else one.position.lower(),
+        "side": SIDES[one.position],
+        "sz": one.quantity,
+        "ts": str(one.event_ms),
     }
 
 
-def _frame(category: str, known: Iterable[Known]) -> bytes:
-    return orjson.dumps({"arg": {"channel": CHANNEL, "instType": category}, "data": _rows(known)})
+def _frame(category: str, facts: Iterable[Known]) -> bytes:
+    return orjson.dumps({"arg": {"channel": CHANNEL, "instType": category}, "data": _rows(facts)})
 
 
-def _rows(known: Iterable[Known]) -> list[Row]:
+def _rows(facts: Iterable[Known]) -> list[Row]:
     """Return one row for each contract, with a detail for each liquidation."""
     details: dict[str, tuple[Known, list[dict[str, Any]]]] = {}
-    for one in known:
+    for one in facts:
         details.setdefault(one.symbol, (one, []))[1].append(printed(one))
     return [
         {
@@ -134,5 +115,5 @@ def _rows(known: Iterable[Known]) -> list[Row]:
     ]
 
 
-def _family(known: Known) -> str:
-    return known.symbol.rpartition("-")[0]
+def _family(one: Known) -> str:
+    return one.symbol.rpartition("-")[0]

@@ -12,9 +12,10 @@ from processors.normalize.facts import Frame
 from schemas.raw import SourceKind
 from schemas.records import Liquidation
 from simulator.events import Liquidation as Event
-from simulator.exchanges.binance.printing import Listed, force_order, instrument, known, listed
+from simulator.exchanges.binance.printing import Listed, force_order, instrument, listed
 from simulator.exchanges.bybit import printing as bybit_print
 from simulator.market import Market
+from simulator.truth import known
 
 T = 1_790_000_000_000
 LISTINGS = {
@@ -31,7 +32,7 @@ def frame(message: Any, url: str) -> Frame:
 def understood(binance: Binance, event: Event) -> Liquidation:
     """Return what the normalizer makes of an event as it is printed; it is what the truth says of it."""
     this = listed(event.contract)
-    true = known(this, event, 0, withheld=False)
+    true = known("binance", this, event, 0)
     told = {"stream": "!forceOrder@arr", "data": force_order(this, true, T)}
     [fact] = binance.normalize(frame(told, "wss://fstream.binance.com/market/stream"))
     assert isinstance(fact, Liquidation)

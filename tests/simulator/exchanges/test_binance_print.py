@@ -9,11 +9,11 @@ from simulator.exchanges.binance.printing import (
     agg_trades,
     force_order,
     instrument,
-    known,
     listed,
     mark_price,
     open_interest,
 )
+from simulator.truth import known
 
 LINEAR, INVERSE = ContractKind.LINEAR, ContractKind.INVERSE
 MARCH_MS = 1_806_048_000_000  # 26 March 2027, 08:00 UTC
@@ -56,7 +56,7 @@ def test_quantities_are_base_coins_in_steps_and_contracts_of_coin_m_at_least_one
 def test_a_liquidated_long_was_sold_below_by_an_order_whose_limit_was_lower_still() -> None:
     contract = Contract("BTC", "USDT", LINEAR)
     this = listed(contract)
-    one = known(this, Liquidation(contract, Position.LONG, 94_000.0, 0.25, NOW_MS), 7, withheld=False)
+    one = known("binance", this, Liquidation(contract, Position.LONG, 94_000.0, 0.25, NOW_MS), 7)
     assert force_order(this, one, NOW_MS + 1_005) == {
         "e": "forceOrder",
         "E": NOW_MS + 1_005,
@@ -90,7 +90,9 @@ def test_a_liquidated_long_was_sold_below_by_an_order_whose_limit_was_lower_stil
 def test_the_truth_says_coins_and_dollars_of_what_was_printed(
     contract: Contract, price: float, coins: float, printed: str, base: float, usd: float
 ) -> None:
-    one = known(listed(contract), Liquidation(contract, Position.SHORT, price, coins, NOW_MS), 0, withheld=True)
+    one = known(
+        "binance", listed(contract), Liquidation(contract, Position.SHORT, price, coins, NOW_MS), 0, withheld=True
+    )
     assert (one.quantity, one.withheld, one.sent_ns) == (printed, True, 0)
     assert [one.quantity_base, one.notional_usd] == pytest.approx([base, usd])
 

@@ -246,7 +246,8 @@ async def test_rest_tells_the_same_liquidations_newest_first_if_filled_ones_are_
     (row,) = filled["data"]
     assert unfilled == {"code": "0", "msg": "", "data": []}
     assert (row["instId"], row["totalLoss"]) == ("BTC-USDT-SWAP", "0")
-    assert [row["details"][-1]["ts"]] == [min(row["details"], key=lambda detail: int(detail["ts"]))["ts"]]
+    times = [int(detail["ts"]) for detail in row["details"]]
+    assert times == sorted(times, reverse=True)
     stream = {printed for printed in seen if printed[0] == "BTC-USDT-SWAP"}
     over_rest = {(row["instId"], item["side"], item["bkPx"], item["sz"], item["ts"]) for item in row["details"]}
     assert stream & over_rest
