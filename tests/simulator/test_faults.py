@@ -13,13 +13,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from simulator import sockets
 from simulator.faults import Fault, spoil
 from simulator.server import Served, serve
-from tests.simulator.exchanges.bybit_client import PATIENCE_S, Message, Socket, fault, rest, socket
+from tests.simulator.exchanges.bybit_client import Subscriber, rest, socket
+from tests.simulator.exchanges.client import DONE, PATIENCE_S, Message, fault
 
-DONE = (204, "")
 QUIET_S = 0.2  # how long nothing must come where nothing may come
 
 
-async def is_quiet(client: Socket) -> bool:
+async def is_quiet(client: Subscriber) -> bool:
     try:
         async with asyncio.timeout(QUIET_S):
             await client.connection.recv()
@@ -32,7 +32,7 @@ def is_liquidation(message: Message) -> bool:
     return str(message.get("topic", "")).startswith("allLiquidation")
 
 
-async def end_of(client: Socket) -> ConnectionClosed:
+async def end_of(client: Subscriber) -> ConnectionClosed:
     """Read until the connection is closed, and return how it was."""
     while True:
         try:
@@ -225,7 +225,7 @@ async def test_a_fault_can_be_ordered_before_the_start() -> None:
 async def test_who_reads_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "LONGEST_QUEUE", 50)
 
-    async def wait_behind(served: Served, client: Socket) -> ConnectionClosed:
+    async def wait_behind(served: Served, client: Subscriber) -> ConnectionClosed:
         await fault(served, fault="stall", seconds=600)
         await client.send({"op": "subscribe", "args": ["tickers.BTCUSDT", "publicTrade.BTCUSDT"]})
         return await end_of(client)

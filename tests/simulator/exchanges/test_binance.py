@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 import producers.registry
 from simulator.exchanges.registry import EXCHANGES, urls
 from simulator.server import serve
-from tests.simulator.exchanges.binance_client import fault, rest, socket
+from tests.simulator.exchanges.binance_client import rest, socket
+from tests.simulator.exchanges.client import DONE, fault
 
 ALL_MARKS, ALL_LIQUIDATIONS = "!markPrice@arr@1s", "!forceOrder@arr"
 
@@ -204,7 +205,7 @@ async def test_above_the_weight_of_a_minute_requests_are_refused() -> None:
 
 async def test_a_limit_on_request_is_told_in_the_words_of_the_exchange() -> None:
     async with serve("binance") as served:
-        assert await fault(served, fault="limit", seconds=60) == 204
+        assert await fault(served, fault="limit", seconds=60) == DONE
         refused, _ = await rest(served, "/fapi/v1/exchangeInfo", 429)
 
     assert refused == {"code": -1003, "msg": "Too many requests."}
@@ -263,7 +264,7 @@ async def test_a_symbol_has_a_channel_of_its_own_and_the_truth_says_who_was_not_
 
 async def test_late_liquidations_come_when_the_fault_is_over_with_their_old_times() -> None:
     async with serve("binance", rate=100, liquidations_per_second=200) as served, socket(served) as client:
-        assert await fault(served, fault="late", seconds=2.5) == 204
+        assert await fault(served, fault="late", seconds=2.5) == DONE
         await client.ask("SUBSCRIBE", ALL_LIQUIDATIONS)
         first = (await client.message())["data"]
         await client.ask("UNSUBSCRIBE", ALL_LIQUIDATIONS, number=2)

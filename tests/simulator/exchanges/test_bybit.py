@@ -10,7 +10,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from simulator.server import serve
-from tests.simulator.exchanges.bybit_client import Message, rest, socket, symbols
+from tests.simulator.exchanges.bybit_client import rest, socket, symbols
+from tests.simulator.exchanges.client import Message
 
 
 def reply(message: Message) -> Message:

@@ -12,7 +12,8 @@ import pytest
 
 from simulator.server import serve
 from simulator.truth import Known
-from tests.simulator.exchanges.okx_client import Message, Socket, fault, rest, socket
+from tests.simulator.exchanges.client import DONE, Message, fault
+from tests.simulator.exchanges.okx_client import Subscriber, rest, socket
 
 LIQUIDATIONS = ("liquidation-orders:SWAP", "liquidation-orders:FUTURES")
 ADVICE = "Please use the correct URL, channel and parameters referring to API document."
@@ -170,7 +171,7 @@ async def test_trades_come_one_frame_a_price_with_ids_that_grow() -> None:
     assert {row["side"] for row in prints} == {"buy", "sell"}
 
 
-async def both_types(client: Socket, frames: int) -> list[Message]:
+async def both_types(client: Subscriber, frames: int) -> list[Message]:
     """Return frames of liquidations, and whatever was sent until nothing more can come."""
     messages = await client.ask("subscribe", *LIQUIDATIONS)
     messages += await client.liquidations(frames)
@@ -255,10 +256,10 @@ async def test_rest_tells_the_same_liquidations_newest_first_if_filled_ones_are_
 
 async def test_late_liquidations_keep_their_old_times() -> None:
     async with serve("okx", rate=500, liquidations_per_second=500) as served, socket(served) as client:
-        assert await fault(served, fault="late", seconds=600) == 204
+        assert await fault(served, fault="late", seconds=600) == DONE
         await client.ask("subscribe", "liquidation-orders:SWAP", "mark-price:BTC-USDT-SWAP")
         meanwhile = [await client.message() for _ in range(5)]
-        assert await fault(served, fault="late", seconds=0) == 204
+        assert await fault(served, fault="late", seconds=0) == DONE
         released_ms = int(meanwhile[-1]["data"][0]["ts"])
         (frame,) = await client.liquidations(1)
 
@@ -271,7 +272,7 @@ async def test_garbage_still_names_its_channel() -> None:
     async with serve("okx", liquidations_per_second=100) as served, socket(served) as client:
         await client.ask("subscribe", "liquidation-orders:SWAP")
         await client.liquidations(2)
-        assert await fault(served, fault="garbage", channel="liquidation-orders", count=9) == 204
+        assert await fault(served, fault="garbage", channel="liquidation-orders", count=9) == DONE
         texts = [await client.text() for _ in range(9)]
 
     whole = [message["arg"] for message in map(decoded, texts) if message]
