@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from processors.processor import Output
+from schemas.partition import PARTITIONER
 from schemas.topics import DAY_MS, TOPICS, full_name
 from sinks.failures import CannotGoOn
 from sinks.rows import rows_of
@@ -25,7 +26,7 @@ CLOSE_MS = 3_600_000  # a record that would leave its topic within the hour does
 TABLE_OF = {table.topic: table for table in TABLES.values()}
 DELIVERY = {
     "enable.idempotence": True,
-    "partitioner": "murmur2_random",  # as every client of this project: a key lies in one partition
+    "partitioner": PARTITIONER,
     "compression.type": "lz4",
     "delivery.timeout.ms": int(LIMIT_S * 1000),
 }

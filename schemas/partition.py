@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+PARTITIONER = "murmur2_random"  # its name in librdkafka, for producers: a key lies in one partition, whoever writes
 SEED = 0x9747B28C
 M = 0x5BD1E995
 WORD = 0xFFFFFFFF

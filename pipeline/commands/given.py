@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
 
 import click
 
@@ -24,7 +24,7 @@ def settings_of_service(context: click.Context) -> Settings:
     return settings_of(context)
 
 
-def known(name: str, registry: Any) -> None:
+def known(name: str, registry: Collection[str]) -> None:
     """Raise a usage error for a name that is not in the registry."""
     if name not in registry:
         raise click.BadParameter(f"{name!r} is not one of {', '.join(registry)}")

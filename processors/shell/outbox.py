@@ -8,13 +8,15 @@ from functools import partial
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from schemas.partition import PARTITIONER
+
 from ..processor import Output
 from .connection import LIBRARY_LOG, Client
 
 POLL_S = 0.002
 SETTINGS = {
     "enable.idempotence": True,
-    "partitioner": "murmur2_random",  # as every client of this project: a key lies in one partition
+    "partitioner": PARTITIONER,
 }
 Where = Callable[[int], None]
 

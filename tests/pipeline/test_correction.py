@@ -25,6 +25,7 @@ from processors.processor import Input, Output
 from processors.shell.commits import committed
 from schemas.avro import decode, encode
 from schemas.exchanges import RAW_PARTITION
+from schemas.partition import PARTITIONER
 from schemas.raw import RawBatch, RawFrame, Source, SourceKind
 from schemas.records import Liquidation, Position
 from schemas.topics import full_name
@@ -124,7 +125,7 @@ def raw() -> Iterator[RawBatch]:
 
 def publish(settings: Settings, outputs: Iterator[Output]) -> None:
     failed: list[Any] = []
-    producer = Producer({**settings.kafka, "partitioner": "murmur2_random", "linger.ms": 20})
+    producer = Producer({**settings.kafka, "partitioner": PARTITIONER, "linger.ms": 20})
     for topic, value, key, timestamp_ms, partition, headers in outputs:
         producer.produce(
             full_name(settings.prefix, topic),

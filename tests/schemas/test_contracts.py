@@ -15,7 +15,7 @@ from embedded.kafka import Broker
 from schemas.assets import Asset, asset_of, counts_as_usd
 from schemas.exchanges import RAW_PARTITION, RAW_PARTITIONS
 from schemas.identity import liquidation_id
-from schemas.partition import murmur2, partition_of
+from schemas.partition import PARTITIONER, murmur2, partition_of
 from schemas.topics import TOPICS, full_name, logical_name
 
 
@@ -50,7 +50,7 @@ def test_librdkafka_puts_a_key_where_we_say(broker: Broker, topic_prefix: str) -
 
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     admin.create_topics([NewTopic(topic, 12, 1)])[topic].result(20)
-    producer = Producer({"bootstrap.servers": broker.bootstrap, "partitioner": "murmur2_random"})
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "partitioner": PARTITIONER})
     assets = ["BTC", "ETH", "SOL", "PEPE", "SHIB", "1INCH", "A", "XAUT", "ÉTOILE"]
     for asset in assets:
         producer.produce(topic, b"", asset, on_delivery=note)
