@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 
 from processors.shell.connection import aiokafka_settings, faust_settings
@@ -38,6 +40,13 @@ def test_tls_verifies_the_name_of_the_broker() -> None:
     client = {"bootstrap.servers": "one:9092", "security.protocol": "SSL"}
     contexts = [faust_settings(client)["broker_credentials"].context, aiokafka_settings(client)["ssl_context"]]
     assert [context.check_hostname for context in contexts] == [True, True]
+    assert [context.verify_mode for context in contexts] == [ssl.CERT_REQUIRED] * 2
+
+
+def test_every_python_takes_the_authorities_that_librdkafka_takes() -> None:
+    client = {"bootstrap.servers": "one:9092", "security.protocol": "SSL"}
+    contexts = [faust_settings(client)["broker_credentials"].context, aiokafka_settings(client)["ssl_context"]]
+    assert [context.verify_flags & ssl.VERIFY_X509_STRICT for context in contexts] == [0, 0]
 
 
 def test_a_setting_that_faust_would_ignore_is_refused() -> None:
