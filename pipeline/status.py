@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aiokafka.errors import KafkaError as AioKafkaError
+from confluent_kafka import KafkaException
+
 from processors.shell.commits import committed
 from processors.stages import STAGES
 from schemas.topics import TOPICS, full_name
@@ -54,7 +57,7 @@ def held(settings: Settings) -> dict[str, int]:
 def collect(settings: Settings) -> dict[str, Any]:
     """Return topics, lag by group, rows by table and coverage; the last two None while ClickHouse is away."""
     check_access(admin(settings), settings, TO_WATCH)
-    found: dict[str, Any] = {"market": settings.market, "topics": held(settings), "lag": lag(settings)}
+    found: dict[str, Any] = {"market": settings.market, **_of_kafka(settings)}
     try:
         found["rows"] = rows(settings)
         found["alive_share"] = alive_share(settings) if found["rows"] else {}
@@ -63,6 +66,13 @@ def collect(settings: Settings) -> dict[str, Any]:
     except Unreachable:
         found["rows"] = found["alive_share"] = None
     return found
+
+
+def _of_kafka(settings: Settings) -> dict[str, Any]:
+    try:
+        return {"topics": held(settings), "lag": lag(settings)}
+    except (KafkaException, AioKafkaError) as error:
+        raise Unreachable(f"Kafka at {settings.kafka_brokers} does not answer any more ({error}): try again") from error
 
 
 def table(found: Mapping[str, Any]) -> str:
