@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aiokafka.errors import KafkaError as AioKafkaError
 from confluent_kafka import KafkaException
 
-from processors.shell.commits import committed
+from processors.shell.commits import Unanswered, committed
 from processors.stages import STAGES
 from schemas.topics import TOPICS, full_name
 
@@ -71,7 +70,7 @@ def collect(settings: Settings) -> dict[str, Any]:
 def _of_kafka(settings: Settings) -> dict[str, Any]:
     try:
         return {"topics": held(settings), "lag": lag(settings)}
-    except (KafkaException, AioKafkaError) as error:
+    except (KafkaException, Unanswered) as error:
         raise Unreachable(f"Kafka at {settings.kafka_brokers} does not answer any more ({error}): try again") from error
 
 

@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
+from aiokafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorError,
+)
 
 from .connection import Client, aiokafka_settings
 
@@ -22,9 +27,16 @@ PAUSE_S = 0.2
 Committed = dict[tuple[str, int], int]  # by full topic name and partition: the next record to read
 
 
+class Unanswered(RuntimeError):
+    """Kafka does not say how far groups have committed."""
+
+
 def committed(client: Client, groups: Iterable[str]) -> dict[str, Committed]:
-    """Return what each group has committed; nothing for one that never did."""
-    return asyncio.run(_committed(aiokafka_settings(client), list(groups)))
+    """Return what each group has committed, nothing for one that never did; raise `Unanswered`."""
+    try:
+        return asyncio.run(_committed(aiokafka_settings(client), list(groups)))
+    except KafkaError as error:
+        raise Unanswered(str(error)) from error
 
 
 async def _committed(settings: dict[str, Any], groups: list[str]) -> dict[str, Committed]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
+pytestmark = pytest.mark.timeout(300)  # two runs and a dozen commands, told as one story
 LIQ = (sys.executable, "-m", "pipeline")
 READY_LIMIT_S = 90.0
 Done = subprocess.CompletedProcess[str]
