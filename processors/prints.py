@@ -1,7 +1,8 @@
 """Tell a print of the trades from its repeat: connections overlap when one is replaced, and so do two producers.
 
 A print is a repeat where another connection has shown its number. Which numbers a connection has shown is told by the
-first and the newest of them, since each delivers all of its symbol's prints in order.
+first and the newest of them, since each delivers all of its symbol's prints in order. A number may be that of many
+prints, of one order, in several frames: of the newest they are counted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class _Shown(msgspec.Struct, array_like=True, gc=False):
     first: int
     newest: int
     event_ms: int  # of the newest
+    prints: int = 0  # with the newest number
 
 
 class Prints:
@@ -40,13 +42,16 @@ class Prints:
         if own is None or own.connection != connection:
             own = self._of(symbol, connection, number, event_ms)
         if number > own.newest:
-            own.newest = number
+            own.newest, own.prints = number, 0
+        if number == own.newest:
+            own.prints += 1
         if event_ms > own.event_ms:
             own.event_ms = event_ms
         other = self._others.get(symbol)
         if other and other.first <= number <= other.newest and event_ms <= other.event_ms:
-            self.repeats += 1
-            return True
+            is_repeat = number < other.newest or number < own.newest or own.prints <= other.prints
+            self.repeats += is_repeat
+            return is_repeat
         return False
 
     def tables(self) -> Tables:
