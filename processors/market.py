@@ -90,7 +90,7 @@ class Market:
     def open_interest(self, value: OpenInterest) -> None:
         """Remember the newest open interest of the minute. Slices do not show it."""
         part = self._part(value.symbol, value.asset, value.event_ms)
-        part.open_interest_base, part.open_interest_usd = value.open_interest_base, value.open_interest_usd
+        part.take_open_interest(value.open_interest_base, value.open_interest_usd, value.event_ms)
         self._touch(part)
 
     def funding(self, value: Funding) -> None:

@@ -37,6 +37,7 @@ class Part(msgspec.Struct, array_like=True, gc=False):
     open_interest_base: float | None = None
     open_interest_usd: float | None = None
     funding_rate: float | None = None
+    open_interest_ms: int = 0  # its event time
 
     def absorb(self, later: Part) -> None:
         """Add what was seen later."""
@@ -59,10 +60,15 @@ class Part(msgspec.Struct, array_like=True, gc=False):
             self.last = later.last
         if later.trades:
             self._absorb_trades(later)
-        if later.open_interest_base is not None or later.open_interest_usd is not None:
-            self.open_interest_base, self.open_interest_usd = later.open_interest_base, later.open_interest_usd
+        if later.open_interest_ms:
+            self.take_open_interest(later.open_interest_base, later.open_interest_usd, later.open_interest_ms)
         if later.funding_rate is not None:
             self.funding_rate = later.funding_rate
+
+    def take_open_interest(self, base: float | None, usd: float | None, event_ms: int) -> None:
+        """Take an open interest unless a newer one is known: answers of REST also tell of the past."""
+        if event_ms >= self.open_interest_ms:
+            self.open_interest_base, self.open_interest_usd, self.open_interest_ms = base, usd, event_ms
 
     def _absorb_trades(self, later: Part) -> None:
         self.trades += later.trades

@@ -125,6 +125,7 @@ def test_open_interest_and_predicted_funding_belong_to_the_minute_only() -> None
                 open_interest_base=10,
                 open_interest_usd=500.0,
                 funding_rate=0.1,
+                open_interest_ms=at(1),
             )
         ],
     )

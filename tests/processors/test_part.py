@@ -13,7 +13,7 @@ def earlier() -> Part:
         mark_open=50.0, mark_high=60.0, mark_low=40.0, mark=45.0, index=46.0, last=47.0,
         trades=2, high=55.0, low=44.0, buy_base=1.0, sell_base=2.0, buy_usd=50.0, sell_usd=100.0,
         large_buy_base=0.5, large_sell_base=0.25,
-        open_interest_base=10.0, open_interest_usd=500.0, funding_rate=0.1,
+        open_interest_base=10.0, open_interest_usd=500.0, funding_rate=0.1, open_interest_ms=T0 + 1,
     )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def test_two_stretches_add_up() -> None:
         mark_open=61.0, mark_high=70.0, mark_low=30.0, mark=35.0, index=36.0, last=37.0,
         trades=3, high=71.0, low=31.0, buy_base=4.0, sell_base=8.0, buy_usd=200.0, sell_usd=400.0,
         large_buy_base=1.0, large_sell_base=2.0,
-        open_interest_base=11.0, open_interest_usd=None, funding_rate=0.2,
+        open_interest_base=11.0, open_interest_usd=None, funding_rate=0.2, open_interest_ms=T0 + 11,
     )  # fmt: skip
     total.absorb(later)
     assert total == Part(
@@ -32,8 +32,14 @@ def test_two_stretches_add_up() -> None:
         mark_open=50.0, mark_high=70.0, mark_low=30.0, mark=35.0, index=36.0, last=37.0,
         trades=5, high=71.0, low=31.0, buy_base=5.0, sell_base=10.0, buy_usd=250.0, sell_usd=500.0,
         large_buy_base=1.5, large_sell_base=2.25,
-        open_interest_base=11.0, open_interest_usd=None, funding_rate=0.2,
+        open_interest_base=11.0, open_interest_usd=None, funding_rate=0.2, open_interest_ms=T0 + 11,
     )  # fmt: skip
+
+
+def test_an_open_interest_of_the_past_replaces_no_newer_one() -> None:
+    total = earlier()
+    total.absorb(Part(T0, "BTCUSDT", "BTC", open_interest_base=9.0, open_interest_ms=T0))
+    assert total == earlier()
 
 
 def test_a_stretch_in_which_nothing_came_changes_nothing() -> None:
