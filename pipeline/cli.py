@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import errno
 from collections.abc import Callable
 
 import click
@@ -12,6 +12,8 @@ from .commands.looks import config, evidence, status, tail
 from .commands.meaning import normalize, rebuild, replay
 from .commands.run import run, setup
 from .commands.services import process, produce, simulate, sink
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @click.group(epilog=exits.EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -55,7 +57,13 @@ def _guarded(command: Callable[[], object]) -> int:
     except exits.Ended as error:
         click.echo(f"liq: {error}", err=True)
         return error.code
-    except BrokenPipeError:  # `liq tail ... | head` has seen enough
-        sys.stderr.close()
-        return 0
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # `liq tail ... | head` has seen enough; click makes it 1
+            return 0
+        raise
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        click.echo(f"liq: {error.strerror}: make room, or write elsewhere", err=True)
+        return exits.FAILURE
     return 0

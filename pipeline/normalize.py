@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,7 +25,7 @@ EXPECTED = '{"received_ns": 1789670094412000000, "source": "wss://...", "payload
 class Line(msgspec.Struct):
     """One line of the input."""
 
-    received_ns: int
+    received_ns: Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
     payload: str
     source: str = ""
 
@@ -38,13 +38,17 @@ def parse(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
             continue
         try:
             yield number, decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Ended(f"line {number}: {error}; expected {EXPECTED}") from error
 
 
-def records(exchange: str, lines: Iterable[bytes]) -> Iterator[Any]:
+def stage_of(exchange: str) -> Normalize:
+    """Return the stage as it works without Kafka."""
+    return Normalize(exchange, NORMALIZERS[exchange](), REVISIONS[exchange], ONE_PARTITION, WANTED)
+
+
+def records(stage: Normalize, exchange: str, lines: Iterable[bytes]) -> Iterator[Any]:
     """Yield the records of all frames in order, dead letters among them; at the end what was still pending."""
-    stage = Normalize(exchange, NORMALIZERS[exchange](), REVISIONS[exchange], ONE_PARTITION, WANTED)
     for number, line in parse(lines):
         yield from _records(stage.receive(frame_of(exchange, number, line)))
     yield from _records(stage.flush())

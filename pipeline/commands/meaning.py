@@ -28,15 +28,16 @@ def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
     from processors.normalize.registry import NORMALIZERS
 
     from ..jsonlines import line
-    from ..normalize import fields, records
+    from ..normalize import fields, records, stage_of
 
     known(exchange, NORMALIZERS)
-    dead = 0
-    for record in records(exchange, file):
-        dead += type(record).__name__ == "DeadLetter"
+    stage, letters = stage_of(exchange), 0
+    for record in records(stage, exchange, file):
+        letters += type(record).__name__ == "DeadLetter"
         click.echo(line(type(record).__name__, fields(record)))
-    if dead:
-        click.echo(f"liq: {dead} frames could not be understood; they are among the records as DeadLetter", err=True)
+    if stage.dead_letters:
+        told = f"{stage.dead_letters} frames could not be understood; {letters} of them are among the records"
+        click.echo(f"liq: {told} as DeadLetter, a channel that fails in a row has no more", err=True)
         raise SystemExit(exits.FINISHED_WITH_LOSSES)
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 LINEAR = "wss://stream.bybit.com/v5/public/linear"
 PRINT = '{"T":1789670094099,"s":"ICPUSDT","S":"Buy","v":"19.7","p":"2.585"}'
 FRAME = f'{{"topic":"allLiquidation.ICPUSDT","type":"snapshot","ts":1789670094412,"data":[{PRINT}]}}'
@@ -74,6 +76,30 @@ def test_what_cannot_be_understood_is_a_dead_letter_and_code_5() -> None:
     assert done.returncode == 5
     assert (letter["record"], letter["payload"], letter["source"]) == ("DeadLetter", "{oops", LINEAR)
     assert "1 frames could not be understood" in done.stderr
+
+
+def test_frames_that_a_parked_channel_hides_are_counted_too() -> None:
+    letters, done = normalized(*[line("{oops", LINEAR)] * 30)
+
+    assert (len(letters), done.returncode) == (20, 5)
+    assert "30 frames could not be understood; 20 of them are among the records as DeadLetter" in done.stderr
+
+
+def test_a_time_that_is_none_is_an_error_that_names_the_line() -> None:
+    _, done = normalized(line(FRAME, received_ms=10**30))
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("liq: line 1: ")
+
+
+@pytest.mark.parametrize(("out", "code", "said"), [("| true", 0, ""), ("> /dev/full", 1, "No space left on device")])
+def test_an_output_that_is_closed_or_full_is_no_traceback(out: str, code: int, said: str) -> None:
+    command = f"set -o pipefail; {sys.executable} -m pipeline config show {out}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_line_of_another_form_is_an_error_that_names_it() -> None:
