@@ -113,6 +113,7 @@ def _reply(frame: bytes) -> Reply | None:
 
     {"result":null,"id":1}
     {"error":{"code":2,"msg":"Invalid request: request ID must be an unsigned integer"},"id":1}
+    {"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}
     """
     if frame.startswith((b'{"stream"', b'{"e"', b"[")):
         return None  # data: cheap to tell, and there is much of it
@@ -120,12 +121,12 @@ def _reply(frame: bytes) -> Reply | None:
         said = msgspec.json.decode(frame, type=Said)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None  # whatever it is, it lies in raw and answers nothing
-    if said.id is None or said.stream or said.e:
+    error, number = said.error or said, "" if said.id is None else str(said.id)
+    if said.stream or said.e or (error.code is None and not number):
         return None
-    error = said.error or said
     if error.code is None:
-        return Reply(str(said.id), is_accepted=True)
-    return Reply(str(said.id), is_accepted=False, reason=f"code {error.code} {error.msg}")
+        return Reply(number, is_accepted=True)
+    return Reply(number, is_accepted=False, reason=f"code {error.code} {error.msg}")
 
 
 def _sent_ms(frame: bytes) -> int:

@@ -86,5 +86,7 @@ class Dialogue:
                 self._answered.set()
 
     def _is_ours(self, reply: Reply) -> bool:
-        """An error may come without the number of its message, and name the channel."""
-        return reply.id == str(self._number) or (not reply.id and reply.channel in self._answer.left)
+        """An error may come without the number of its message, and be about the channel that it names, or about all."""
+        if reply.id:
+            return reply.id == str(self._number)
+        return reply.channel in self._answer.left if reply.channel else not reply.is_accepted

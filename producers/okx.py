@@ -99,7 +99,7 @@ def _channels(pages: Sequence[bytes], majors: frozenset[str]) -> Mapping[str, Se
             *(f"mark-price:{each.inst_id}" for each in contracts),
         ],
         "prices": [*(f"index-tickers:{each}" for each in indexes), *(f"tickers:{each.inst_id}" for each in others)],
-        "majors": [f"{channel}:{each.inst_id}" for each in major for channel in ("trades", "tickers", "open-interest")],
+        "majors": [f"{channel}:{each.inst_id}" for each in major for channel in ("trades", "open-interest", "tickers")],
     }
 
 

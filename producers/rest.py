@@ -75,4 +75,4 @@ class Rest:
 
 def _asked_s(status: int, headers: Mapping[str, str]) -> float:
     asked_s = headers.get("Retry-After", "")
-    return float(asked_s) if asked_s.isdigit() and status not in BANS else SILENCE_S.get(status, 0.0)
+    return max(1.0, float(asked_s)) if asked_s.isdigit() and status not in BANS else SILENCE_S.get(status, 0.0)

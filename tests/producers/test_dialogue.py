@@ -95,6 +95,11 @@ async def test_an_error_without_a_number_is_heard_by_its_channel() -> None:
     assert (whole.accepted, whole.refused) == (["b"], {"a": "no"})
 
 
+async def test_an_error_without_number_and_channel_is_about_the_message_and_nothing_else_without_both_is() -> None:
+    whole = await ask(" yes ", " no ")
+    assert (whole.accepted, whole.refused, list(whole.left), whole.reason) == ([], {}, ["a", "b"], "no")
+
+
 async def test_a_missing_reply_is_an_error_that_names_the_channel() -> None:
     with pytest.raises(NoReply, match=r"^no reply to subscribe b within 0\.05 s$"):
         await ask("1 yes a")

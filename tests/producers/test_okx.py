@@ -46,9 +46,9 @@ def test_liquidations_of_both_types_prices_of_all_contracts_and_trades_of_majors
             *("tickers:XRP-USDT-SWAP", "tickers:ETH-USD_UM_XPERP-310404"),
         ],
         "majors": [
-            *("trades:BTC-USDT-SWAP", "tickers:BTC-USDT-SWAP", "open-interest:BTC-USDT-SWAP"),
-            *("trades:BTC-USD-SWAP", "tickers:BTC-USD-SWAP", "open-interest:BTC-USD-SWAP"),
-            *("trades:BTC-USD-261225", "tickers:BTC-USD-261225", "open-interest:BTC-USD-261225"),
+            *("trades:BTC-USDT-SWAP", "open-interest:BTC-USDT-SWAP", "tickers:BTC-USDT-SWAP"),
+            *("trades:BTC-USD-SWAP", "open-interest:BTC-USD-SWAP", "tickers:BTC-USD-SWAP"),
+            *("trades:BTC-USD-261225", "open-interest:BTC-USD-261225", "tickers:BTC-USD-261225"),
         ],
     }
 
