@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from processors.normalize.contracts import Contract
@@ -19,6 +21,9 @@ from schemas.records import (
 )
 
 HOURS_A_YEAR = 8_760
+HOUR_MS = 3_600_000
+LONGEST_INTERVAL_HOURS = 24
+MARK_LASTS_MS = 600_000  # a mark price further away says nothing of a moment; the slowest are polled every 5 minutes
 STREAM = Channel.STREAM  # looked up once: Python 3.11 is slow at it
 
 
@@ -69,6 +74,23 @@ def closed(
         raw_index=frame.index,
         revision=revision,
     )
+
+
+def of_the_time(mark: float | None, mark_ms: int, event_ms: int) -> float | None:
+    """Return a mark price where it is of about a moment, else None."""
+    return mark if abs(event_ms - mark_ms) <= MARK_LASTS_MS else None
+
+
+def hours_apart(paid: Iterable[tuple[str, int]]) -> Iterator[float | None]:
+    """Yield for each payment of an answer, as symbol and time, oldest first, the hours since the symbol's one before.
+
+    None for its first, and where others must lie between.
+    """
+    before_ms: dict[str, int] = {}
+    for symbol, paid_ms in paid:
+        hours = (paid_ms - before_ms.get(symbol, 0)) / HOUR_MS
+        yield hours if 0 < hours <= LONGEST_INTERVAL_HOURS else None
+        before_ms[symbol] = paid_ms
 
 
 def open_interest(printed: float, native_mark: float | None, contract: Contract, seen: Seen) -> OpenInterest:

@@ -65,9 +65,7 @@ def category_of(path: str) -> Category:
     return "cm" if path.startswith("/dapi/") else "um"
 
 
-def instrument_of(
-    row: Listed, category: Category, interval_hours: float | None, event_ms: int, received_ms: int
-) -> Instrument:
+def instrument_of(row: Listed, category: Category, interval_hours: float | None, received_ms: int) -> Instrument:
     """Return the facts of a contract, or raise ValueError where its row is none of `category`.
 
     `interval_hours` lie between two payments of funding, None where not proven.
@@ -82,7 +80,7 @@ def instrument_of(
         exchange=EXCHANGE,
         symbol=row.symbol,
         asset=asset,
-        event_ms=event_ms,
+        event_ms=received_ms,
         received_ms=received_ms,
         kind=ContractKind.LINEAR if is_linear else ContractKind.INVERSE,
         base=row.baseAsset,
@@ -97,5 +95,5 @@ def instrument_of(
         quantity_step=next((rule.stepSize for rule in row.filters if rule.filterType == "LOT_SIZE"), 0) or None,
         funding_interval_hours=interval_hours if is_perpetual else None,
         status=row.contractStatus or row.status,
-        valid_from_ms=event_ms,
+        valid_from_ms=received_ms,
     )

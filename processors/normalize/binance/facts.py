@@ -13,14 +13,12 @@ from processors.normalize.binance import wire
 from processors.normalize.binance.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Fact, Frame, Quote, Trade
-from processors.normalize.measures import Seen, closed, funding
+from processors.normalize.measures import HOUR_MS, LONGEST_INTERVAL_HOURS, Seen, closed, funding
 from processors.normalize.printed import Amount, happened, per_coin, positive
 from schemas.identity import liquidation_id
 from schemas.records import FundingKind, Liquidation, Position, PriceKind, QuantityKind, SourceQuality
 
 REVISION = 1
-HOUR_MS = 3_600_000
-LONGEST_INTERVAL_HOURS = 24
 
 # The side of the order that closed the position: what was sold was a long.
 POSITIONS = {"SELL": Position.LONG, "BUY": Position.SHORT}
@@ -29,6 +27,8 @@ POSITIONS = {"SELL": Position.LONG, "BUY": Position.SHORT}
 FILL, ORDER, FILLED = PriceKind.FILL, PriceKind.ORDER, QuantityKind.FILLED
 CAPPED = SourceQuality.CAPPED
 PREDICTED = FundingKind.PREDICTED
+
+EARLY_MS = 60_000  # the next payment may be told a little before this one's time
 
 AMOUNT = Decoder(Amount, strict=False)
 
@@ -39,7 +39,7 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     event_ms: int
     mark: float | None  # as printed
     next_funding_ms: int  # 0: it has no funding
-    interval_hours: float | None  # observed, up to the next payment
+    interval_hours: float | None  # observed, up to the next payment; 0: whatever was known of it is not true any more
 
 
 UNKNOWN = Standing(0, None, 0, None)
@@ -115,10 +115,11 @@ def standing_facts(
 def _observed_hours(paid_ms: int, row: wire.MarkPrice | wire.PremiumIndex) -> float | None:
     """Return the hours from the payment that was next until now to the one that is next now.
 
-    None where another may lie between: no interval is shorter than an hour. None too where the time was moved before
-    it came.
+    None where another may lie between: no interval is shorter than an hour. 0 where the time was moved before it came.
     """
-    if not 0 <= row.E - paid_ms < HOUR_MS:
+    if paid_ms - EARLY_MS > row.E:
+        return 0.0
+    if paid_ms + HOUR_MS <= row.E:
         return None
     hours = (row.T - paid_ms) / HOUR_MS
     return hours if 0 < hours <= LONGEST_INTERVAL_HOURS else None

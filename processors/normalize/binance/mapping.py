@@ -33,7 +33,7 @@ from processors.normalize.binance.facts import (
 from processors.normalize.bounded import keep
 from processors.normalize.contracts import Contract, Instruments
 from processors.normalize.facts import Fact, Frame, not_understood
-from processors.normalize.measures import Seen, funding, open_interest
+from processors.normalize.measures import Seen, funding, hours_apart, of_the_time, open_interest
 from processors.normalize.printed import happened, ordinals
 from schemas.raw import SourceKind
 from schemas.records import Channel, FundingKind
@@ -44,6 +44,7 @@ USUAL_HOURS = 8.0  # between two payments of funding, for symbols that `fundingI
 
 Key = tuple[str, str]  # category and symbol
 Kind = TypeVar("Kind")
+Row = TypeVar("Row", wire.MarkPrice | wire.PremiumIndex, wire.MiniTicker)
 
 
 class Binance:
@@ -106,7 +107,7 @@ class Binance:
                 return self._marked(_only(wire.MarkPrice, events), Channel.STREAM, frame)
             case wire.MiniTicker():
                 tickers = _only(wire.MiniTicker, events)
-                quotes = [last_price(item, self._contract(item.s, item.st), frame.received_ms) for item in tickers]
+                quotes = [last_price(item, contract, frame.received_ms) for item, contract in self._named(tickers)]
                 return [quote for quote in quotes if quote]
             case wire.ForceOrder():
                 return self._liquidations(_only(wire.ForceOrder, events), frame)
@@ -127,14 +128,13 @@ class Binance:
         """Rows are complete: each replaces what was known, unless that is newer."""
         facts: list[Fact] = []
         newer: dict[Key, Standing] = {}
-        for row in rows:
+        for row, contract in self._named(rows):
             seen = Seen(happened(row.E, frame.received_ms), frame.received_ms, channel)
-            contract = self._contract(row.s, row.st)
             key = contract.category, contract.symbol
             was = newer.get(key) or self._standings.get(key, UNKNOWN)
             if was.event_ms <= row.E:
                 newer[key] = now = following(was, row)
-                facts += standing_facts(row, now.interval_hours or self._listed_hours(*key), contract, seen)
+                facts += standing_facts(row, self._hours(now, contract), contract, seen)
         for key, now in newer.items():
             keep(self._standings, key, now)
         return facts
@@ -150,21 +150,26 @@ class Binance:
                 rows = wire.PREMIUM_INDEX.decode(frame.payload)
                 return self._marked(rows if isinstance(rows, list) else [rows], Channel.REST, frame)
             case "fundingInfo":
-                adjusted = wire.FUNDING_INFO.decode(frame.payload)
-                self._adjusted_hours[category_of(path)] = {row.symbol: row.fundingIntervalHours for row in adjusted}
-                return ()
+                return self._new_intervals(wire.FUNDING_INFO.decode(frame.payload), category_of(path))
             case "fundingRate":
                 return self._past_funding(wire.FUNDING_RATE.decode(frame.payload), frame)
         raise ValueError(
             f"path is {path!r}, expected exchangeInfo, openInterest, premiumIndex, fundingInfo or fundingRate"
         )
 
+    def _new_intervals(self, rows: list[wire.FundingInfo], category: Category) -> Sequence[Fact]:
+        """What was not true any more is told anew."""
+        self._adjusted_hours[category] = {row.symbol: row.fundingIntervalHours for row in rows}
+        for key, standing in self._standings.items():
+            if key[0] == category and standing.interval_hours == 0:
+                self._standings[key] = msgspec.structs.replace(standing, interval_hours=None)
+        return ()
+
     def _new_instruments(self, info: wire.ExchangeInfo, category: Category, frame: Frame) -> Sequence[Fact]:
-        received_ms = frame.received_ms
-        event_ms = received_ms if info.serverTime is UNSET else happened(info.serverTime, received_ms)
+        """The `serverTime` of the answer is not to be relied on, says the exchange."""
         return self._instruments.learn(
             [
-                instrument_of(row, category, self._listed_hours(category, row.symbol), event_ms, received_ms)
+                instrument_of(row, category, self._listed_hours(category, row.symbol), frame.received_ms)
                 for row in info.symbols
             ]
         )
@@ -172,20 +177,35 @@ class Binance:
     def _open_interest(self, row: wire.OpenInterest, frame: Frame) -> Sequence[Fact]:
         """The answer shows no price: the newest mark price values it."""
         contract = self._contract(row.symbol)
-        mark = self._standings.get((contract.category, contract.symbol), UNKNOWN).mark
         seen = Seen(happened(row.time, frame.received_ms), frame.received_ms, Channel.REST)
+        known = self._standings.get((contract.category, contract.symbol), UNKNOWN)
+        mark = of_the_time(known.mark, known.event_ms, seen.event_ms)
         return [open_interest(row.openInterest, mark, contract, seen)]
 
     def _past_funding(self, rows: list[wire.FundingRate], frame: Frame) -> Sequence[Fact]:
-        """Oldest first; the answer has no interval, so it is the one that the symbol has now."""
+        """Oldest first. An interval is the time since the payment before; of the first, what the symbol has now."""
+        paid = [row for row in rows if row.rateType == "Regular"]
         facts: list[Fact] = []
-        for row in rows:
-            if row.rateType == "Regular":
-                contract = self._contract(row.symbol)
-                seen = Seen(happened(row.fundingTime, frame.received_ms), frame.received_ms, Channel.REST)
-                hours = self._hours(contract)
-                facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
+        for row, apart in zip(paid, hours_apart((row.symbol, row.fundingTime) for row in paid), strict=True):
+            contract = self._contract(row.symbol)
+            seen = Seen(happened(row.fundingTime, frame.received_ms), frame.received_ms, Channel.REST)
+            known = self._standings.get((contract.category, contract.symbol), UNKNOWN)
+            hours = apart or self._hours(known, contract)
+            facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
         return facts
+
+    def _named(self, rows: Sequence[Row]) -> list[tuple[Row, Contract]]:
+        """Return rows with their contracts, without those that name none: one of them must not hide all others."""
+        found: list[tuple[Row, Contract]] = []
+        strange: ValueError | None = None
+        for row in rows:
+            try:
+                found.append((row, self._contract(row.s, row.st)))
+            except ValueError as error:
+                strange = error
+        if strange and not found:
+            raise strange
+        return found
 
     def _contract(self, symbol: str, book: wire.Book = UNSET) -> Contract:
         """Return the contract of a symbol, which is never one of both markets. Of `st` only COIN-M is proof."""
@@ -195,9 +215,10 @@ class Binance:
             raise ValueError(f"st is {book} for {symbol!r}, which is listed as USD-M: expected 1")
         return contract
 
-    def _hours(self, contract: Contract) -> float | None:
-        key = contract.category, contract.symbol
-        return self._standings.get(key, UNKNOWN).interval_hours or self._listed_hours(*key)
+    def _hours(self, standing: Standing, contract: Contract) -> float | None:
+        """Return the interval that was observed, or the one that is listed unless that was seen not to be true."""
+        observed = standing.interval_hours
+        return self._listed_hours(contract.category, contract.symbol) if observed is None else observed or None
 
     def _listed_hours(self, category: str, symbol: str) -> float | None:
         """Return the interval that `fundingInfo` proves, also by its silence; None before its first answer."""

@@ -37,7 +37,7 @@ from processors.normalize.bybit.facts import (
 )
 from processors.normalize.contracts import Contract, Instruments
 from processors.normalize.facts import Fact, Frame, not_understood
-from processors.normalize.measures import Seen, funding, open_interest
+from processors.normalize.measures import Seen, funding, hours_apart, open_interest
 from processors.normalize.printed import happened, ordinals
 from schemas.records import FundingKind, SourceQuality
 
@@ -215,14 +215,15 @@ class Bybit:
         return facts
 
     def _past_funding(self, message: wire.Message, frame: Frame) -> list[Fact]:
-        """Oldest first; the answer has no interval, so it is the one that the instrument has now."""
+        """Oldest first. An interval is the time since the payment before; of the first, what the instrument has now."""
         result = wire.FUNDING.decode(message.result)
         category = _category(frame.url, result.category)
         facts: list[Fact] = []
-        for row in reversed(result.rows):
+        paid = result.rows[::-1]
+        for row, apart in zip(paid, hours_apart((row.symbol, row.fundingRateTimestamp) for row in paid), strict=True):
             contract = self._contract(row.symbol, category)
             seen = Seen(happened(row.fundingRateTimestamp, frame.received_ms), frame.received_ms, REST)
-            hours = contract.interval_hours
+            hours = apart or contract.interval_hours
             facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
         return facts
 

@@ -58,13 +58,14 @@ def index_of(row: InstrumentRow) -> str:
 def instrument_of(row: InstrumentRow, received_ms: int) -> Instrument | None:
     """Return the facts of a contract; None for rows that do not say how many coins or US dollars a contract is.
 
-    `baseCcy` and `quoteCcy` are blank for contracts: their names are in the underlying. The answer has no time.
+    `baseCcy` and `quoteCcy` are blank for contracts: the quote is in the underlying, which may have an older name of
+    the base. The answer has no time.
     """
-    base, _, quote = index_of(row).partition("-")
-    is_inverse = row.ctType == "inverse"
+    quote, is_inverse = index_of(row).rpartition("-")[2], row.ctType == "inverse"
+    base = row.settleCcy if is_inverse else row.ctValCcy
     if row.instType not in TYPES or not row.ctType or not row.ctVal:
         return None
-    if not base or row.ctValCcy != ("USD" if is_inverse else base):
+    if not base or not quote or (row.ctValCcy != "USD" if is_inverse else base == quote):
         return None
     asset, scale = asset_of(base)
     return Instrument(

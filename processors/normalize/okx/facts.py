@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from processors.normalize.contracts import Contract
 from processors.normalize.facts import Frame, Quote, Trade
-from processors.normalize.measures import Seen, closed, funding
+from processors.normalize.measures import HOUR_MS, Seen, closed, funding
 from processors.normalize.okx import wire
 from processors.normalize.okx.contracts import EXCHANGE
 from processors.normalize.printed import happened, per_coin, positive
@@ -24,7 +24,6 @@ from schemas.records import (
 )
 
 REVISION = 1
-HOUR_MS = 3_600_000
 DIGITS = 19  # a number of so many may not fit into 64 bits
 
 # By side of the order and of the position. In net mode, or where the position is not said, the order decides: who had a

@@ -14,9 +14,9 @@ from processors.normalize.answers import endpoint_of
 from processors.normalize.bounded import keep
 from processors.normalize.contracts import Contract, Instruments
 from processors.normalize.facts import Fact, Frame, not_understood
-from processors.normalize.measures import Seen, funding, open_interest
+from processors.normalize.measures import Seen, funding, of_the_time, open_interest
 from processors.normalize.okx import wire
-from processors.normalize.okx.contracts import EXCHANGE, TYPES, contract_of, guessed, index_of, instrument_of
+from processors.normalize.okx.contracts import EXCHANGE, TYPES, contract_of, guessed, index_of, instrument_of, type_of
 from processors.normalize.okx.facts import REVISION, liquidation, predicted, quote, trade
 from processors.normalize.printed import happened, ordinals
 from schemas.records import Channel, FundingKind
@@ -155,8 +155,9 @@ class Okx:
         facts: list[Fact] = []
         for row in wire.OPEN_INTEREST.decode(data):
             if isinstance(row.oi, float):
-                mark = self._marks.get(row.instId, NO_MARK).price
                 seen = Seen(happened(row.ts, frame.received_ms), frame.received_ms, channel)
+                known = self._marks.get(row.instId, NO_MARK)
+                mark = of_the_time(known.price, known.event_ms, seen.event_ms)
                 facts.append(open_interest(row.oi, mark, self._contract(row.instId), seen))
         return facts
 
@@ -184,10 +185,9 @@ class Okx:
         for row in wire.MARKS.decode(data):
             event_ms = happened(row.ts, frame.received_ms)
             contract = self._contract(row.instId)
-            if row.markPx:
+            if row.markPx and event_ms >= self._marks.get(row.instId, NO_MARK).event_ms:
                 facts.append(quote(contract, event_ms, mark=row.markPx))
-                if event_ms >= self._marks.get(row.instId, NO_MARK).event_ms:
-                    newer[row.instId] = Mark(frame.connection, event_ms, row.markPx)
+                newer[row.instId] = Mark(frame.connection, event_ms, row.markPx)
         for symbol, mark in newer.items():
             keep(self._marks, symbol, mark)
         return facts
@@ -221,8 +221,7 @@ class Okx:
         return self._instruments.learn(instrument for instrument in described if instrument)
 
     def _contract(self, symbol: str) -> Contract:
-        found = guessed(symbol)
-        return self._instruments.contract(found.category, symbol) or found
+        return self._instruments.contract(type_of(symbol), symbol) or guessed(symbol)
 
 
 def _followers(rows: Iterable[wire.InstrumentRow]) -> dict[str, dict[str, list[str]]]:

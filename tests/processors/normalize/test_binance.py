@@ -319,18 +319,56 @@ def test_an_interval_is_unknown_until_funding_info_lists_it_or_keeps_silent() ->
         (PAID, PAID + 4 * HOUR, 4),
         (PAID + HOUR - 1, PAID + HOUR, 1),
         (PAID + HOUR, PAID + 9 * HOUR, 8),  # an hour later another payment may lie between
-        (PAID - 1, PAID + 4 * HOUR, 8),  # moved before it came
+        (PAID - 1, PAID + 4 * HOUR, 4),  # told a moment before it came
+        (PAID - 600_000, PAID + 4 * HOUR, None),  # moved: what is listed is not true any more
         (PAID + 1_000, PAID - HOUR, 8),
         (PAID, PAID + 25 * HOUR, 8),
     ],
 )
-def test_the_observed_time_between_two_payments_goes_before_what_is_listed(at: int, next_ms: int, hours: float) -> None:
+def test_the_observed_time_between_two_payments_goes_before_what_is_listed(
+    at: int, next_ms: int, hours: float | None
+) -> None:
     binance = Binance()
     binance.normalize(frame([], FAPI + "fundingInfo"))
     assert the_funding(binance.normalize(marks(marked("BTCUSDT")))).interval_hours == 8
     assert the_funding(binance.normalize(marks(marked("BTCUSDT", next_ms=next_ms, at=at)))).interval_hours == hours
     later = marked("BTCUSDT", next_ms=next_ms, at=at + 1_000)
     assert the_funding(binance.normalize(marks(later))).interval_hours == hours
+
+
+def test_an_interval_that_was_moved_is_known_again_once_it_is_listed_anew() -> None:
+    binance = Binance()
+    binance.normalize(frame([], FAPI + "fundingInfo"))
+    rows = [marked("BTCUSDT"), marked("BTCUSDT", next_ms=PAID + 4 * HOUR, at=T + 1_000)]
+    assert [the_funding(binance.normalize(marks(row))).interval_hours for row in rows] == [8, None]
+    binance.normalize(frame([{"symbol": "BTCUSDT", "fundingIntervalHours": 4}], FAPI + "fundingInfo"))
+    assert the_funding(binance.normalize(marks(rows[-1]))).interval_hours == 4
+
+
+def test_a_settled_rate_has_the_interval_since_the_payment_before_it() -> None:
+    binance = Binance()
+    binance.normalize(frame([{"symbol": "BTCUSDT", "fundingIntervalHours": 4}], FAPI + "fundingInfo"))
+    paid = [T - 24 * HOUR, T - 16 * HOUR, T - 8 * HOUR, T - 4 * HOUR]
+    rows = [{"symbol": "BTCUSDT", "fundingRate": "0.0002", "fundingTime": at, "rateType": "Regular"} for at in paid]
+    facts = binance.normalize(frame(rows, FAPI + "fundingRate"))
+    assert [fact.interval_hours for fact in facts if isinstance(fact, Funding)] == [4, 8, 8, 4]
+
+
+def test_an_open_interest_is_not_valued_at_a_price_of_another_time() -> None:
+    binance = knowing(BTCUSDT)
+    binance.normalize(marks(marked("BTCUSDT")))
+    late = T + 6 * HOUR
+    row = {"symbol": "BTCUSDT", "openInterest": "10", "time": late}
+    (fact,) = binance.normalize(frame(row, FAPI + "openInterest?symbol=BTCUSDT", received_ms=late + 1))
+    assert isinstance(fact, OpenInterest)
+    assert (fact.open_interest_base, fact.open_interest_usd) == (10, None)
+
+
+def test_a_symbol_that_names_nothing_known_hides_no_other_row() -> None:
+    quotes = knowing(BTCUSDT).normalize(marks(marked("XYZEUR"), marked("BTCUSDT")))
+    assert [fact.symbol for fact in quotes if isinstance(fact, Quote)] == ["BTCUSDT"]
+    with pytest.raises(BadFrame, match="symbol is 'XYZEUR'"):
+        Binance().normalize(marks(marked("XYZEUR")))
 
 
 def test_settled_funding_is_regular_and_a_dividend_is_none() -> None:
@@ -417,7 +455,7 @@ def test_an_instrument_of_coin_m_has_a_size_in_dollars_and_only_changes_are_told
             exchange="binance",
             symbol="BTCUSD_261225",
             asset="BTC",
-            event_ms=T,
+            event_ms=T + 100,
             received_ms=T + 100,
             kind=ContractKind.INVERSE,
             base="BTC",
@@ -431,7 +469,7 @@ def test_an_instrument_of_coin_m_has_a_size_in_dollars_and_only_changes_are_told
             tick_size=0.1,
             quantity_step=0.001,
             status="TRADING",
-            valid_from_ms=T,
+            valid_from_ms=T + 100,
         )
     ]
     assert binance.normalize(info(dated, url=DAPI)) == []

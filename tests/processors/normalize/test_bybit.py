@@ -413,19 +413,19 @@ def test_an_instrument_is_a_fact_when_it_is_new_or_changed() -> None:
     assert (changed.status, changed.expiry_ms, changed.valid_from_ms) == ("Closed", T, T + 500)
 
 
-def test_settled_funding_is_told_oldest_first_with_the_instruments_interval() -> None:
+def test_settled_funding_is_told_oldest_first_with_the_time_since_the_payment_before_or_the_interval_now() -> None:
     rows = [
         {"symbol": "ETHPERP", "fundingRate": "-0.0002", "fundingRateTimestamp": str(T - 1)},
         {"symbol": "ETHPERP", "fundingRate": "0.0001", "fundingRateTimestamp": str(T - 14_400_001)},
     ]
     history = answer("funding/history?category=linear&symbol=ETHPERP", {"category": "linear", "list": rows})
-    facts = knowing(listed("ETHPERP", "ETH", "USDC", fundingInterval=240)).normalize(history)
+    facts = knowing(listed("ETHPERP", "ETH", "USDC", fundingInterval=480)).normalize(history)
     assert [
         (fact.kind, fact.event_ms, fact.rate, fact.interval_hours, fact.rate_8h, fact.channel)
         for fact in facts
         if isinstance(fact, Funding)
     ] == [
-        (FundingKind.SETTLED, T - 14_400_001, 0.0001, 4, 0.0002, Channel.REST),
+        (FundingKind.SETTLED, T - 14_400_001, 0.0001, 8, 0.0001, Channel.REST),
         (FundingKind.SETTLED, T - 1, -0.0002, 4, -0.0004, Channel.REST),
     ]
 

@@ -532,3 +532,30 @@ def test_the_oldest_symbols_leave_when_there_are_too_many() -> None:
 )
 def test_a_channel_or_an_endpoint_feeds_a_stream(channel: str, stream: str) -> None:
     assert Okx().stream_of(channel) == stream
+
+
+def test_a_listed_id_of_another_form_is_proven_by_its_instrument() -> None:
+    odd = listed("BTC-USD_UM_XPERP_V2-1-310404", "0.001", "BTC", uly="BTC-USD_UM", ruleType="xperp")
+    (fact,) = knowing(odd).normalize(liquidated(of(odd["instId"], detail())))
+    assert isinstance(fact, Liquidation)
+    assert (fact.asset, fact.quantity_base) == ("BTC", 0.025)
+
+
+def test_a_contract_has_the_base_it_counts_whatever_its_underlying_was_called() -> None:
+    (fact,) = Okx().normalize(listing(listed("NEW-USDT-SWAP", "1", "NEW", uly="OLD-USDT")))
+    assert isinstance(fact, Instrument)
+    assert (fact.base, fact.quote, fact.asset, fact.multiplier) == ("NEW", "USDT", "NEW", 1)
+
+
+def test_a_mark_price_older_than_the_one_known_is_no_fact() -> None:
+    okx = knowing(BTCUSDT)
+    assert [len(okx.normalize(mark("BTC-USDT-SWAP", "64000", ts))) for ts in (T, T - 1, T)] == [1, 0, 1]
+
+
+def test_an_open_interest_is_not_valued_at_a_price_of_another_time() -> None:
+    okx = knowing(BTCUSDT)
+    okx.normalize(mark("BTC-USDT-SWAP", "64000", T - 600_001))
+    late = open_interests(okx.normalize(pushed("open-interest", interest("BTC-USDT-SWAP", "100"))))
+    okx.normalize(mark("BTC-USDT-SWAP", "64000"))
+    now = open_interests(okx.normalize(pushed("open-interest", interest("BTC-USDT-SWAP", "100"))))
+    assert (late, now) == ([(100, 1, None)], [(100, 1, 64_000)])
