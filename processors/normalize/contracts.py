@@ -65,6 +65,10 @@ class Instruments:
         """Return what is proven of a symbol."""
         return self._contracts.get((category, symbol))
 
+    def of(self, category: str) -> list[Instrument]:
+        """Return what is known of a category."""
+        return [instrument for key, instrument in self._known.items() if key[0] == category]
+
     def learn(self, described: Iterable[Instrument]) -> list[Instrument]:
         """Keep instruments; return those that are new, or other than they were."""
         changed = []

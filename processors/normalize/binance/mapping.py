@@ -150,20 +150,27 @@ class Binance:
                 rows = wire.PREMIUM_INDEX.decode(frame.payload)
                 return self._marked(rows if isinstance(rows, list) else [rows], Channel.REST, frame)
             case "fundingInfo":
-                return self._new_intervals(wire.FUNDING_INFO.decode(frame.payload), category_of(path))
+                return self._new_intervals(wire.FUNDING_INFO.decode(frame.payload), category_of(path), frame)
             case "fundingRate":
                 return self._past_funding(wire.FUNDING_RATE.decode(frame.payload), frame)
         raise ValueError(
             f"path is {path!r}, expected exchangeInfo, openInterest, premiumIndex, fundingInfo or fundingRate"
         )
 
-    def _new_intervals(self, rows: list[wire.FundingInfo], category: Category) -> Sequence[Fact]:
-        """What was not true any more is told anew."""
+    def _new_intervals(self, rows: list[wire.FundingInfo], category: Category, frame: Frame) -> Sequence[Fact]:
+        """What was not true any more is told anew; of a perpetual contract the interval is a fact."""
         self._adjusted_hours[category] = {row.symbol: row.fundingIntervalHours for row in rows}
         for key, standing in self._standings.items():
             if key[0] == category and standing.interval_hours == 0:
                 self._standings[key] = msgspec.structs.replace(standing, interval_hours=None)
-        return ()
+        now = dict.fromkeys(("event_ms", "received_ms", "valid_from_ms"), frame.received_ms)
+        return self._instruments.learn(
+            [
+                msgspec.structs.replace(known, funding_interval_hours=self._listed_hours(category, known.symbol), **now)
+                for known in self._instruments.of(category)
+                if known.is_perpetual
+            ]
+        )
 
     def _new_instruments(self, info: wire.ExchangeInfo, category: Category, frame: Frame) -> Sequence[Fact]:
         """The `serverTime` of the answer is not to be relied on, says the exchange."""

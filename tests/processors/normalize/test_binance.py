@@ -345,6 +345,15 @@ def test_an_interval_that_was_moved_is_known_again_once_it_is_listed_anew() -> N
     assert the_funding(binance.normalize(marks(rows[-1]))).interval_hours == 4
 
 
+def test_an_interval_told_after_the_listing_is_a_fact_of_the_contract() -> None:
+    binance = knowing(BTCUSDT, listed("BTCUSDT_261225", "BTC", contractType="CURRENT_QUARTER"), BTCUSD)
+    answer = frame([{"symbol": "BTCUSDT", "fundingIntervalHours": 4}], FAPI + "fundingInfo")
+    (told,) = binance.normalize(answer)
+    assert isinstance(told, Instrument)
+    assert (told.symbol, told.funding_interval_hours, told.valid_from_ms) == ("BTCUSDT", 4, T + 100)
+    assert binance.normalize(answer) == []
+
+
 def test_a_settled_rate_has_the_interval_since_the_payment_before_it() -> None:
     binance = Binance()
     binance.normalize(frame([{"symbol": "BTCUSDT", "fundingIntervalHours": 4}], FAPI + "fundingInfo"))
