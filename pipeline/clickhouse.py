@@ -10,7 +10,7 @@ from typing import Any
 from sinks import migrate as migrations
 from sinks import queries
 from sinks.connection import AWAY, REFUSED, ClickHouse, connect
-from sinks.failures import NOT_LET_IN, code_of, in_one_line, is_of_tls
+from sinks.failures import NOT_LET_IN, CannotGoOn, code_of, in_one_line, is_of_tls
 
 from .exits import Ended, Refused, Unreachable
 from .settings import Settings
@@ -69,6 +69,18 @@ def migrate(settings: Settings) -> list[str]:
     """Bring the database to this version; return what was applied."""
     with reaching(settings) as where:
         return migrations.migrate(where)
+
+
+def verify_tables(settings: Settings) -> None:
+    """Raise `Ended` unless the database has all that this version declares."""
+    with reaching(settings) as where, connect(where) as client:
+        try:
+            migrations.verify(client, where.database)
+        except CannotGoOn as error:
+            raise Ended(str(error)) from error
+        if missing := migrations.due(client, where.database):
+            names = ", ".join(migration.name for migration in missing)
+            raise Ended(f"database {where.database}: {names} not applied yet: run `liq setup`")
 
 
 def rows(settings: Settings) -> dict[str, int]:

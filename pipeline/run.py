@@ -18,10 +18,11 @@ from embedded.clickhouse import Server
 from embedded.kafka import Broker
 from embedded.processes import CannotStart, free_port, is_free
 from processors.stages import STAGES
+from producers.registry import EXCHANGES
 from simulator.exchanges.registry import urls
 
 from .clickhouse import migrate, rows
-from .exits import Ended, Signalled
+from .exits import BadConfiguration, Ended, Signalled
 from .services import Service, wait_until_ready
 from .settings import Settings, child_environment, of_own_servers
 from .setup import create_topics
@@ -67,6 +68,17 @@ class Running:
         }
 
 
+def check_settings(settings: Settings) -> None:
+    """Raise `BadConfiguration` for settings under which the parts could not run together."""
+    for name, chosen in (("LIQ_EXCHANGES", settings.exchanges), ("LIQ_URLS", settings.urls)):
+        if strange := [exchange for exchange in chosen if exchange not in EXCHANGES]:
+            raise BadConfiguration(f"{name} names {', '.join(strange)}, expected some of {', '.join(EXCHANGES)}")
+    if not settings.exchanges:
+        raise BadConfiguration(f"LIQ_EXCHANGES names no exchange, expected some of {', '.join(EXCHANGES)}")
+    if settings.metrics_port:
+        raise BadConfiguration("LIQ_METRICS_PORT is one port, and `liq run` starts many services: unset it, or set 0")
+
+
 def check_machine(directory: Path) -> None:
     """Raise `Ended` where the embedded parts cannot run."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
@@ -74,7 +86,10 @@ def check_machine(directory: Path) -> None:
             f"the embedded parts run on Linux x86_64, this is {sys.platform} {platform.machine()}: "
             "run the services one by one"
         )
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(f"{directory} cannot be used ({error.strerror}): set LIQ_DATA_DIR") from error
     free = shutil.disk_usage(directory).free
     if free < DISK_NEEDED:
         raise Ended(
@@ -96,6 +111,7 @@ def choose_port(name: str, wanted: int | None) -> int:
 def running(settings: Settings, ports: Mapping[str, int | None], rate: float) -> Iterator[Running]:
     """Start everything, hand it over when it is ready, stop everything in order."""
     started, directory = time.monotonic(), settings.data_dir / settings.market
+    check_settings(settings)
     check_machine(directory)
     with ExitStack() as stack:
         settings = _start_servers(stack, settings, directory, ports)
@@ -107,6 +123,10 @@ def running(settings: Settings, ports: Mapping[str, int | None], rate: float) ->
         stack.callback(tally.stop)
         services = _start_services(stack, settings, directory, ports, rate)
         log.info("all parts are ready after %.1f s", time.monotonic() - started)
+        log.info(
+            "other commands find them with LIQ_KAFKA_BROKERS=%s LIQ_CLICKHOUSE_PORT=%d LIQ_ASSET_PARTITIONS=%d",
+            *(settings.kafka_brokers, settings.clickhouse_port, settings.asset_partitions),
+        )
         yield Running(settings, services, tally, started)
         log.info("stopping")
 

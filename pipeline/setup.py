@@ -85,16 +85,15 @@ def verify_topics(settings: Settings, needs: Needs = TO_SET_UP) -> None:
     client = admin(settings)
     check_access(client, settings, needs._replace(topics={name: may | VERIFY for name, may in needs.topics.items()}))
     found = client.list_topics(timeout=REQUEST_LIMIT_S).topics
-    problems = []
-    for name in needs.topics:
-        full, wanted = full_name(settings.prefix, name), TOPICS[name].partitions(settings.asset_partitions)
-        if full not in found:
-            problems.append(f"{full} is missing")
-        elif len(found[full].partitions) != wanted:
-            problems.append(f"{full} has {len(found[full].partitions)} partitions, expected {wanted}")
-    problems = problems or _differing_policies(client, settings, needs.topics)
-    if problems:
-        raise Ended(f"{'; '.join(problems)}: run `liq setup`, or set LIQ_MARKET and LIQ_ASSET_PARTITIONS as they were")
+    full_names = {full_name(settings.prefix, name): name for name in needs.topics}
+    if missing := [full for full in full_names if full not in found]:
+        raise Ended(f"{'; '.join(f'{full} is missing' for full in missing)}: run `liq setup`, or set LIQ_MARKET")
+    for full, name in full_names.items():
+        count, wanted = len(found[full].partitions), TOPICS[name].partitions(settings.asset_partitions)
+        if count != wanted:
+            raise Ended(f"{full} has {count} partitions, expected {wanted}: set LIQ_ASSET_PARTITIONS as it was made")
+    if problems := _differing_policies(client, settings, needs.topics):
+        raise Ended(f"{'; '.join(problems)}: run `liq setup` on topics of your own, or set LIQ_MARKET")
 
 
 def _differing_policies(client: AdminClient, settings: Settings, names: Iterable[str]) -> list[str]:

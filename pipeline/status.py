@@ -84,7 +84,7 @@ def table(found: Mapping[str, Any]) -> str:
     ]
     if found["rows"] is None:
         return "\n".join([*lines, "", "ClickHouse does not answer"])
-    lines += ["", "table (rows)"]
+    lines += ["", "table (rows, superseded ones until they are merged)"]
     lines += [f"  {name:34}{count:>14,}" for name, count in found["rows"].items()]
     lines += ["", "exchange (minutes of the last hour in which no liquidation was missed)"]
     lines += [f"  {name:34}{share:>14.0%}" for name, share in found["alive_share"].items()]

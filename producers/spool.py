@@ -190,14 +190,14 @@ def _claim(directory: Path) -> IO[bytes]:
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / "lock").open("ab")
     except OSError as error:
-        raise SpoolUnusable(f"cannot use the spool {directory} ({error.strerror}): choose another one") from error
+        raise SpoolUnusable(f"cannot use the spool {directory} ({error.strerror}): set LIQ_SPOOL_DIR") from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
         raise SpoolUnusable(
             f"the spool {directory} is in use by another producer of this exchange: "
-            "end that one, or give this one another instance or another spool directory"
+            "end that one, or give this one another LIQ_INSTANCE or LIQ_SPOOL_DIR"
         ) from error
     return file
 

@@ -51,11 +51,16 @@ def migrate(clickhouse: ClickHouse) -> list[str]:
     with connect(clickhouse) as client:
         client.execute(f"CREATE DATABASE IF NOT EXISTS {clickhouse.database}")
         client.execute(JOURNAL.replace("{database}", clickhouse.database))
-        done = {number for (number,) in client.execute(f"SELECT number FROM {clickhouse.database}.schema_migrations")}
-        due = [migration for migration in migrations() if migration.number not in done]
-        for migration in due:
+        missing = due(client, clickhouse.database)
+        for migration in missing:
             _apply(client, clickhouse.database, migration)
-        return [migration.name for migration in due]
+        return [migration.name for migration in missing]
+
+
+def due(client: Any, database: str) -> list[Migration]:
+    """Return what was not applied yet."""
+    done = {number for (number,) in client.execute(f"SELECT number FROM {database}.schema_migrations")}
+    return [migration for migration in migrations() if migration.number not in done]
 
 
 def _apply(client: Any, database: str, migration: Migration) -> None:

@@ -56,6 +56,8 @@ def status(context: click.Context, as_json: bool) -> None:
 
     found = collect(loaded)
     click.echo(orjson.dumps(found) if as_json else table(found))
+    if found["rows"] is None:
+        raise SystemExit(exits.UNREACHABLE)
 
 
 @click.group()

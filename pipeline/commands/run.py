@@ -57,7 +57,7 @@ def _seconds(text: str) -> float:
 def setup(context: click.Context, check: bool) -> None:
     """Create the topics and the tables, and verify them. Safe to repeat."""
     loaded = settings_of(context)
-    from ..clickhouse import migrate
+    from ..clickhouse import migrate, verify_tables
     from ..setup import create_topics, verify_topics
 
     created = [] if check else create_topics(loaded)
@@ -66,4 +66,5 @@ def setup(context: click.Context, check: bool) -> None:
         click.echo(f"created topic {name}")
     for name in [] if check else migrate(loaded):
         click.echo(f"applied {name}")
+    verify_tables(loaded)
     click.echo("topics and tables are as declared", err=True)

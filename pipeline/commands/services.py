@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import click
 
-from ..exits import Refused, Unreachable
+from ..exits import BadConfiguration, Refused, Unreachable
 from ..settings import Settings
 from .given import known, settings_of, settings_of_service
 
@@ -25,6 +26,7 @@ def produce(context: click.Context, exchange: str, dry_run: bool) -> None:
     known(exchange, EXCHANGES)
     if not dry_run:
         _verify_raw(loaded, exchange)
+        _keep_apart(loaded, exchange, EXCHANGES[exchange].hosts)
     code = produce_run(
         exchange,
         urls=loaded.urls.get(exchange, {}),
@@ -51,6 +53,15 @@ def _verify_raw(loaded: Settings, exchange: str) -> None:
     except Unreachable as away:
         if isinstance(away, Refused) or not is_waiting(loaded.spool(exchange)):
             raise
+
+
+def _keep_apart(loaded: Settings, exchange: str, hosts: Iterable[str]) -> None:
+    """Raise where frames of a real exchange would get among simulated ones."""
+    missing = [f"LIQ_URLS__{exchange}__{host}".upper() for host in hosts if host not in loaded.urls.get(exchange, {})]
+    if loaded.market == "sim" and missing:
+        raise BadConfiguration(
+            f"the market sim takes simulated exchanges only: set {', '.join(missing)}, or --market live"
+        )
 
 
 @click.command()
@@ -122,8 +133,10 @@ def simulate(
 ) -> None:
     """Serve a simulated EXCHANGE that speaks its own protocol on 127.0.0.1."""
     loaded = settings_of(context)
+    from simulator.exchanges.registry import EXCHANGES
     from simulator.run import run as simulator_run
 
+    known(exchange, EXCHANGES)
     code = simulator_run(
         exchange,
         port=port,

@@ -62,6 +62,7 @@ def test_help_loads_neither_faust_nor_the_engine() -> None:
             "'yesterday' is no moment",
         ),
         (["replay", "bybit", "--from", "2026-11-21", "--to", "2026-11-20"], 1, "--from comes first"),
+        (["simulate", "mtgox"], 2, "'mtgox' is not one of "),
         (["process", "guessing"], 2, "'guessing' is not one of normalize"),
         (["normalize", "bybit", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["evidence", "5f'"], 2, '"5f\'" is no id: 32 hex digits'),
@@ -100,6 +101,26 @@ def test_config_shows_values_and_origins_but_no_secret(tmp_path: Path) -> None:
     assert lines["clickhouse_password"].endswith("# environment")
     assert lines["kafka_brokers"].endswith("# default")
     assert "s3cret" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("LIQ_EXCHANGES", "bybit,mtgox", "LIQ_EXCHANGES names mtgox, expected some of "),
+        ("LIQ_EXCHANGES", "", "LIQ_EXCHANGES names no exchange"),
+        ("LIQ_URLS__OXK__WS", "ws://127.0.0.1:1", "LIQ_URLS names oxk"),
+        ("LIQ_METRICS_PORT", "9100", "LIQ_METRICS_PORT is one port"),
+        ("LIQ_DATA_DIR", "/dev/null/data", "/dev/null/data/sim cannot be used (Not a directory): set LIQ_DATA_DIR"),
+    ],
+)
+def test_settings_under_which_nothing_runs_are_told_before_anything_starts(
+    name: str, value: str, words: str, tmp_path: Path
+) -> None:
+    done = liq("run", "--for", "1s", folder=tmp_path, **{name: value})
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"liq: {words}")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("command", "missing"), [("process", "liq.live.raw.v1"), ("sink", "liq.live.liquidations.v1")])

@@ -49,9 +49,9 @@ class Started:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
 
-    def ask(self, *arguments: str, asset_partitions: int = 4) -> Done:
-        where = {"kafka_brokers": self.kafka, "clickhouse_port": self.clickhouse_port}
-        return liq(*arguments, folder=self.folder, asset_partitions=asset_partitions, **where)
+    def ask(self, *arguments: str, **other: object) -> Done:
+        where = {"kafka_brokers": self.kafka, "clickhouse_port": self.clickhouse_port, "asset_partitions": 4}
+        return liq(*arguments, folder=self.folder, **{**where, **other})
 
     def evidence(self) -> Done:
         """Ask for the frame behind the oldest liquidation, until it has landed."""
@@ -78,6 +78,10 @@ class Story(NamedTuple):
     no_evidence: Done
     setup: Done
     setup_cut_otherwise: Done
+    setup_without_clickhouse: Done
+    setup_of_nothing: Done
+    status_without_clickhouse: Done
+    real_among_simulated: Done
     second_run: Done
     code: int
     left: list[psutil.Process]
@@ -95,6 +99,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         first.ask("evidence", "0" * 32),
         first.ask("setup"),
         first.ask("setup", "--check", asset_partitions=12),
+        first.ask("setup", "--check", clickhouse_port=1),
+        first.ask("setup", "--check", clickhouse_database="nothing"),
+        first.ask("status", clickhouse_port=1),
+        first.ask("produce", "binance", urls__binance__ws="ws://127.0.0.1:1", instance="real"),
         liq("run", "--for", "1s", folder=folder),
     )
     return Story(*seen, *first.end(), liq("run", "--for", "3s", "--json", folder=folder))
@@ -135,6 +143,20 @@ def test_setup_finds_everything_as_declared(story: Story) -> None:
 def test_setup_says_which_topics_are_cut_otherwise(story: Story) -> None:
     assert story.setup_cut_otherwise.returncode == 1
     assert "liq.sim.liquidations.v1 has 4 partitions, expected 12" in story.setup_cut_otherwise.stderr
+
+
+def test_setup_and_status_say_where_clickhouse_or_its_tables_are_missing(story: Story) -> None:
+    ends = (story.setup_without_clickhouse, story.status_without_clickhouse, story.setup_of_nothing)
+    assert [done.returncode for done in ends] == [4, 4, 1]
+    assert "does not answer" in story.setup_without_clickhouse.stderr
+    assert "ClickHouse does not answer" in story.status_without_clickhouse.stdout
+    assert "nothing" in story.setup_of_nothing.stderr
+
+
+def test_real_frames_do_not_get_among_simulated_ones(story: Story) -> None:
+    assert story.real_among_simulated.returncode == 3
+    missing = "LIQ_URLS__BINANCE__WS_CM, LIQ_URLS__BINANCE__REST, LIQ_URLS__BINANCE__REST_CM, or --market live"
+    assert missing in story.real_among_simulated.stderr
 
 
 def test_a_second_run_in_the_same_folder_is_refused(story: Story) -> None:

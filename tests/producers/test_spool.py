@@ -144,5 +144,5 @@ def test_a_second_producer_is_told_what_to_do(tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SpoolUnusable, match=r"^cannot use the spool .*file/spool \(Not a directory\): choose another"):
+    with pytest.raises(SpoolUnusable, match=r"^cannot use .*file/spool \(Not a directory\): set LIQ_SPOOL_DIR"):
         Spool(tmp_path / "file" / "spool", LIMIT)
