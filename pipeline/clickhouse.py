@@ -39,6 +39,8 @@ def reaching(settings: Settings) -> Iterator[ClickHouse]:
         yield where
     except (*AWAY, REFUSED) as error:
         raise _explained(where, error) from error
+    except CannotGoOn as error:
+        raise Ended(str(error)) from error
 
 
 def _explained(where: ClickHouse, error: Exception) -> Ended:
@@ -74,10 +76,7 @@ def migrate(settings: Settings) -> list[str]:
 def verify_tables(settings: Settings) -> None:
     """Raise `Ended` unless the database has all that this version declares."""
     with reaching(settings) as where, connect(where) as client:
-        try:
-            migrations.verify(client, where.database)
-        except CannotGoOn as error:
-            raise Ended(str(error)) from error
+        migrations.verify(client, where.database)
         if missing := migrations.due(client, where.database):
             names = ", ".join(migration.name for migration in missing)
             raise Ended(f"database {where.database}: {names} not applied yet: run `liq setup`")

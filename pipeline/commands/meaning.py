@@ -31,11 +31,11 @@ def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
     from ..normalize import fields, records, stage_of
 
     known(exchange, NORMALIZERS)
-    stage, letters = stage_of(exchange), 0
+    stage = stage_of(exchange)
     for record in records(stage, exchange, file):
-        letters += type(record).__name__ == "DeadLetter"
         click.echo(line(type(record).__name__, fields(record)))
     if stage.dead_letters:
+        letters = stage.dead_letters - stage.counts["suppressed"]
         told = f"{stage.dead_letters} frames could not be understood; {letters} of them are among the records"
         click.echo(f"liq: {told} as DeadLetter, a channel that fails in a row has no more", err=True)
         raise SystemExit(exits.FINISHED_WITH_LOSSES)

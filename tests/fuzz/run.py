@@ -150,7 +150,7 @@ def piece(exchange: str, count: int, seed: int) -> tuple[dict[str, int], list[st
     wrong = []
     try:
         fuzz.run(count)
-    except Exception:  # noqa: BLE001 - a crash is what is looked for: it is told with the seed that shows it again
+    except Exception:  # noqa: BLE001  # a crash is what is looked for: it is told with the seed that shows it again
         wrong = [f"crashed: {traceback.format_exc()}"]
     wrong += [*fuzz.witness.lies[:EXAMPLES], *fuzz.harmed[:EXAMPLES]]
     return fuzz.report(), [f"{exchange}, seed {seed}: {case}" for case in wrong]

@@ -51,6 +51,7 @@ async def test_a_cursor_is_sent_as_it_came() -> None:
     [
         (Status(429), "status 429; silent for 30 s"),
         (Status(429, {"Retry-After": "7"}), "status 429; silent for 7 s"),
+        (Status(429, {"Retry-After": "0"}), "status 429; silent for 1 s"),
         (Status(418), "status 418; silent for 600 s"),
         (Status(418, {"Retry-After": "90"}), "status 418; silent for 90 s"),
         (Status(403, {"Retry-After": "1"}), "status 403; silent for 600 s"),

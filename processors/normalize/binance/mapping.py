@@ -185,7 +185,7 @@ class Binance:
         """The answer shows no price: the newest mark price values it."""
         contract = self._contract(row.symbol)
         seen = Seen(happened(row.time, frame.received_ms), frame.received_ms, Channel.REST)
-        known = self._standings.get((contract.category, contract.symbol), UNKNOWN)
+        known = self._standing(contract)
         mark = of_the_time(known.mark, known.event_ms, seen.event_ms)
         return [open_interest(row.openInterest, mark, contract, seen)]
 
@@ -196,8 +196,7 @@ class Binance:
         for row, apart in zip(paid, hours_apart((row.symbol, row.fundingTime) for row in paid), strict=True):
             contract = self._contract(row.symbol)
             seen = Seen(happened(row.fundingTime, frame.received_ms), frame.received_ms, Channel.REST)
-            known = self._standings.get((contract.category, contract.symbol), UNKNOWN)
-            hours = apart or self._hours(known, contract)
+            hours = apart or self._hours(self._standing(contract), contract)
             facts.append(funding(row.fundingRate, hours, None, FundingKind.SETTLED, contract, seen))
         return facts
 
@@ -221,6 +220,9 @@ class Binance:
         if book == COIN_MARGINED and contract.category != "cm":
             raise ValueError(f"st is {book} for {symbol!r}, which is listed as USD-M: expected 1")
         return contract
+
+    def _standing(self, contract: Contract) -> Standing:
+        return self._standings.get((contract.category, contract.symbol), UNKNOWN)
 
     def _hours(self, standing: Standing, contract: Contract) -> float | None:
         """Return the interval that was observed, or the one that is listed unless that was seen not to be true."""

@@ -17,7 +17,7 @@ from simulator.exchanges.bybit import printing as bybit_print
 from simulator.exchanges.okx import printing as okx_print
 from simulator.exchanges.okx.liquidations import printed
 from simulator.market import Market
-from simulator.truth import Known
+from simulator.truth import known
 
 T = 1_790_000_000_000
 SIDES = {"LONG": "Buy", "SHORT": "Sell"}
@@ -49,26 +49,12 @@ def by_bybit(normalizer: Normalizer, event: Event) -> Liquidation:
 
 def by_okx(normalizer: Normalizer, event: Event) -> Liquidation:
     this = okx_print.listed(event.contract)
-    price, quantity = this.price(event.price), this.quantity(event.quantity_base, event.price)
-    coins, usd = this.worth(quantity, price)
-    known = Known(
-        exchange="okx",
-        category=this.category,
-        symbol=this.symbol,
-        asset=event.contract.asset,
-        position=event.position,
-        price=price,
-        quantity=quantity,
-        event_ms=event.event_ms,
-        sent_ns=0,
-        quantity_base=coins,
-        notional_usd=usd,
-    )
-    row = {"instId": this.symbol, "instType": this.category, "details": [printed(known)]}
+    true = known("okx", this, event, 0)
+    row = {"instId": this.symbol, "instType": this.category, "details": [printed(true)]}
     arg = {"channel": "liquidation-orders", "instType": this.category}
     told = one(normalizer.normalize(frame({"arg": arg, "data": [row]}, "wss://ws.okx.com:8443/ws/v5/public")))
-    assert (told.asset, told.position) == (known.asset, known.position)
-    assert [told.quantity_base, told.notional_usd] == pytest.approx([coins, usd])
+    assert (told.asset, told.position) == (true.asset, true.position)
+    assert [told.quantity_base, told.notional_usd] == pytest.approx([true.quantity_base, true.notional_usd])
     return told
 
 
