@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -33,6 +33,14 @@ class Processor(Protocol):
     """Deterministic logic of one lane: no I/O, no clock, no randomness, no logging."""
 
     state_version: int
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Return what it has counted since it was made, by name; metrics show it."""
+
+    @property
+    def levels(self) -> Mapping[str, int]:
+        """Return what it holds now and may fall, by name; metrics show it."""
 
     def process(self, record: Input) -> Iterable[Output]:
         """Return the outputs of the next record; an exception stops the worker and Kafka delivers again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from schemas.exchanges import RAW_PARTITION
@@ -36,6 +36,8 @@ class Unread:
     """A lane whose exchange we do not understand. Nothing lies there, or somebody has to know."""
 
     state_version = 1
+    counts: Mapping[str, int] = {}
+    levels: Mapping[str, int] = {}
 
     def __init__(self, whose: str) -> None:
         """`whose` lane this is, for the error."""

@@ -37,6 +37,7 @@ class Metered:
     def __init__(self, processor: Processor, meter: Meter) -> None:
         """Join the two."""
         self.state_version = processor.state_version
+        self.counts, self.levels = processor.counts, processor.levels
         self._processor, self._meter = processor, meter
 
     def process(self, record: Input) -> Iterable[Output]:

@@ -34,6 +34,8 @@ def normalize(context: click.Context, exchange: str, file: BinaryIO) -> None:
     stage = stage_of(exchange)
     for record in records(stage, exchange, file):
         click.echo(line(type(record).__name__, fields(record)))
+    if stage.unfilled:
+        click.echo(f"liq: {stage.unfilled} printed liquidations had nothing executed: no records", err=True)
     if stage.dead_letters:
         letters = stage.dead_letters - stage.counts["suppressed"]
         told = f"{stage.dead_letters} frames could not be understood; {letters} of them are among the records"

@@ -15,7 +15,7 @@ from schemas.records import Coverage, Funding, Instrument, Liquidation, OpenInte
 from ..minutes import GRACE_MS, MINUTE_MS, start_of_minute
 from ..pieces import Pieces, Tables, rows
 from .covered import SKEW_MS, Counts, Minute, Stream, StreamState
-from .facts import Frame, Quote, Trade
+from .facts import Frame, Quote, Trade, Unfilled
 from .frames import NS_PER_MS
 from .sockets import Sockets
 from .stretches import Stretches
@@ -26,7 +26,15 @@ SECOND_MS = 1_000
 
 STREAMS = ("liquidations", "quotes", "trades", "open-interest", "funding")
 # What a frame shows is a number: a bit for each stream.
-BITS: dict[type, int] = {Liquidation: 1, Quote: 2, Trade: 4, OpenInterest: 8, Funding: 16, Instrument: 0}
+BITS: dict[type, int] = {
+    Liquidation: 1,
+    Unfilled: 1,
+    Quote: 2,
+    Trade: 4,
+    OpenInterest: 8,
+    Funding: 16,
+    Instrument: 0,
+}
 
 Told = tuple[int, str]  # a row, by start of its minute and name of its stream
 

@@ -64,7 +64,15 @@ class Trade(NamedTuple):
     number: int = 0  # grows with each print of the symbol, or order; 0 where the exchange shows none
 
 
-Fact = Liquidation | OpenInterest | Funding | Instrument | Quote | Trade
+class Unfilled(NamedTuple):
+    """A printed liquidation of which nothing was executed: it closed no position, and is only counted."""
+
+    symbol: str
+    asset: str
+    event_ms: int
+
+
+Fact = Liquidation | Unfilled | OpenInterest | Funding | Instrument | Quote | Trade
 
 
 class Normalizer(Protocol):

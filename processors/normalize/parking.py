@@ -45,8 +45,8 @@ class Parking:
 
     @property
     def parked(self) -> int:
-        """Return how many channels are parked."""
-        return sum(channel.run >= PARK_AFTER for channel in self._channels.values())
+        """Return how many channels are parked; metrics ask from a thread of their own."""
+        return sum(channel.run >= PARK_AFTER for channel in tuple(self._channels.values()))
 
     def failed(self, name: str, received_ms: int) -> Letter | None:
         """Count a failure; return what its dead letter says, or None where none is to be kept."""

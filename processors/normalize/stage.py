@@ -21,7 +21,7 @@ from ..processor import Input, Output
 from ..repeats import Repeats
 from .coverage import BITS, Coverages
 from .evidence import dead_letter, evidence
-from .facts import BadFrame, Frame, Normalizer, Quote, Trade
+from .facts import BadFrame, Frame, Normalizer, Quote, Trade, Unfilled
 from .frames import control, frames
 from .parking import Parking
 from .publications import OUTPUTS, Publication, encoded
@@ -62,7 +62,7 @@ class Normalize:
         outputs: Iterable[str] | None = None,
     ) -> None:
         """`revision` of the normalizer's mapping; `outputs` restricts the topics, and with them the work."""
-        self.frames = self.dead_letters = 0
+        self.frames = self.dead_letters = self.unfilled = 0
         self._exchange, self._normalizer, self._asset_partitions = exchange, normalizer, asset_partitions
         self._outputs = frozenset(OUTPUTS if outputs is None else outputs)
         if unknown := self._outputs - set(OUTPUTS):
@@ -84,12 +84,12 @@ class Normalize:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return what operators watch: all grow, but for `parked`, the channels parked now."""
+        """Return what operators watch; all of it grows."""
         return {
             "frames": self.frames,
             "dead_letters": self.dead_letters,
             "suppressed": self._parking.suppressed,
-            "parked": self._parking.parked,
+            "unfilled": self.unfilled,
             "repeats": self._repeats.repeats,
             "repeated_batches": self._runs.repeated,
             "ids_dropped": self._repeats.dropped,
@@ -100,6 +100,11 @@ class Normalize:
             "repeated_trades": self._market.prints.repeats,
             **self._control,
         }
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Return what operators watch and what can fall: the channels parked now."""
+        return {"parked": self._parking.parked}
 
     def process(self, record: Input) -> list[Output]:
         """Return the outputs of one raw batch."""
@@ -182,6 +187,7 @@ class Normalize:
         """Return by type what is done with a fact, nothing where no wanted output needs it, and its bit in `shown`."""
         handlers: dict[type, tuple[Handler, set[str]]] = {
             Liquidation: (self._receive_liquidation, {"liquidations", "minutes", "evidence"}),
+            Unfilled: (self._receive_unfilled, set(OUTPUTS)),
             Quote: (self._market.quote, {"market", "market-minutes"}),
             Trade: (self._market.trade, {"market", "market-minutes"}),
             OpenInterest: (self._receive_open_interest, {"open-interest", "market-minutes"}),
@@ -202,6 +208,9 @@ class Normalize:
             self._out.append(Publication("liquidations", liquidation, asset, received_ms))
         if "evidence" in self._outputs:
             self._out.append(Publication("evidence", evidence(liquidation, self._frame), asset, received_ms))
+
+    def _receive_unfilled(self, _order: Unfilled) -> None:
+        self.unfilled += 1
 
     def _receive_open_interest(self, value: OpenInterest) -> None:
         self._open_interest.receive(value)

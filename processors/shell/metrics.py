@@ -34,7 +34,18 @@ class StageMetrics(Collector):
         saved = sum(dict(lanes.snapshot_bytes).values())
         yield self._gauge("liq_stage_snapshot_bytes", "Size of the newest snapshots of all lanes", saved)
         yield self._gauge("liq_stage_held_records", "Records that wait for the other inputs", lanes.held())
+        yield from self._of_processors()
         yield self._gauge("liq_outbox_undelivered", "Published records the broker has not acknowledged", len(outbox))
+
+    def _of_processors(self) -> Iterator[Metric]:
+        labels = ["stage", "lane", "name"]
+        counts = CounterMetricFamily("liq_processor_counts", "What the processors of the lanes counted", labels=labels)
+        levels = GaugeMetricFamily("liq_processor_levels", "What the processors of the lanes hold now", labels=labels)
+        for number, lane in list(self._lanes.lanes.items()):
+            for family, values in ((counts, lane.processor.counts), (levels, lane.processor.levels)):
+                for name, value in values.items():
+                    family.add_metric([self._stage, str(number), name], value)
+        yield from (counts, levels)
 
     def _counter(self, name: str, about: str, values: dict[str, int], label: str = "") -> Metric:
         family = CounterMetricFamily(name, about, labels=["stage", label] if label else ["stage"])

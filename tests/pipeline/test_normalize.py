@@ -39,9 +39,9 @@ def line(payload: str, source: str = "", received_ms: int = 1_789_670_094_500) -
     return json.dumps({"received_ns": received_ms * 1_000_000, "source": source, "payload": payload})
 
 
-def normalized(*lines: str) -> tuple[list[dict[str, Any]], subprocess.CompletedProcess[str]]:
+def normalized(*lines: str, exchange: str = "bybit") -> tuple[list[dict[str, Any]], subprocess.CompletedProcess[str]]:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "normalize", "bybit"],
+        [sys.executable, "-m", "pipeline", "normalize", exchange],
         input="\n".join(lines),
         capture_output=True,
         text=True,
@@ -68,6 +68,15 @@ def test_without_instrument_and_source_a_frame_decides_alone_and_proves_no_dolla
 
     assert done.returncode == 0
     assert (liquidation["asset"], liquidation["quantity_base"], liquidation["notional_usd"]) == ("ICP", 19.7, None)
+
+
+def test_a_liquidation_of_which_nothing_was_executed_is_told_beside_the_records() -> None:
+    order = {"s": "BTCUSDT", "S": "SELL", "p": "63000", "ap": "0", "z": "0", "X": "EXPIRED", "T": 1_789_670_094_000}
+    event = {"e": "forceOrder", "E": 1_789_670_094_100, "o": {"o": "LIMIT", "f": "IOC", "q": "0.7", "l": "0", **order}}
+    records, done = normalized(line(json.dumps({"stream": "!forceOrder@arr", "data": event})), exchange="binance")
+
+    assert (records, done.returncode) == ([], 0)
+    assert "1 printed liquidations had nothing executed" in done.stderr
 
 
 def test_what_cannot_be_understood_is_a_dead_letter_and_code_5() -> None:

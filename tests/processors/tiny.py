@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade
+from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade, Unfilled
 from processors.normalize.stage import Normalize
 from schemas.identity import liquidation_id
 from schemas.raw import SourceKind
@@ -29,7 +29,8 @@ from schemas.records import (
 T0 = 1_789_670_100_000  # the start of a minute
 assert T0 % 60_000 == 0
 
-KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Liquidation, OpenInterest, Funding, Quote, Trade)}
+TUPLES = (Quote, Trade, Unfilled)
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Liquidation, OpenInterest, Funding, *TUPLES)}
 LONG, SHORT = Position.LONG, Position.SHORT
 
 

@@ -12,7 +12,7 @@ from msgspec.json import Decoder
 from processors.normalize.binance import wire
 from processors.normalize.binance.contracts import EXCHANGE
 from processors.normalize.contracts import Contract
-from processors.normalize.facts import Fact, Frame, Quote, Trade
+from processors.normalize.facts import Fact, Frame, Quote, Trade, Unfilled
 from processors.normalize.measures import HOUR_MS, LONGEST_INTERVAL_HOURS, Seen, closed, funding
 from processors.normalize.printed import Amount, happened, per_coin, positive
 from schemas.identity import liquidation_id
@@ -45,16 +45,13 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 UNKNOWN = Standing(0, None, 0, None)
 
 
-def is_executed(order: wire.Order) -> bool:
-    """Say whether anything was filled: an order that was not closed nothing."""
-    return _amount(order.z) > 0
-
-
-def liquidation(order: wire.Order, ordinal: int, contract: Contract, frame: Frame) -> Liquidation:
+def liquidation(order: wire.Order, ordinal: int, contract: Contract, frame: Frame) -> Liquidation | Unfilled:
     """Binance prints the order that closed the position: filled quantity, average price; at most one a second."""
+    event_ms = happened(order.T, frame.received_ms)
+    if _amount(order.z) == 0:
+        return Unfilled(contract.symbol, contract.asset, event_ms)
     has_fill = _amount(order.ap) > 0
     price, quantity = positive(order.ap if has_fill else order.p), positive(order.z)
-    event_ms = happened(order.T, frame.received_ms)
     printed = (contract.category, order.s, order.S, order.ap, order.z, str(event_ms))
     return closed(
         contract,

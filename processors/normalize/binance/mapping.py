@@ -24,7 +24,6 @@ from processors.normalize.binance.facts import (
     UNKNOWN,
     Standing,
     following,
-    is_executed,
     last_price,
     liquidation,
     standing_facts,
@@ -119,7 +118,6 @@ class Binance:
         return [
             liquidation(event.o, ordinal, self._contract(event.o.s, _book(event)), frame)
             for event, ordinal in zip(events, numbers, strict=True)
-            if is_executed(event.o)
         ]
 
     def _marked(

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from processors.normalize.binance import Binance
-from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade
+from processors.normalize.facts import BadFrame, Fact, Frame, Quote, Trade, Unfilled
 from schemas.identity import liquidation_id
 from schemas.raw import SourceKind
 from schemas.records import (
@@ -228,7 +228,7 @@ def test_without_a_fill_price_the_limit_of_the_order_is_the_price_and_says_so() 
 
 
 def test_an_order_of_which_nothing_was_filled_closed_nothing() -> None:
-    assert Binance().normalize(liquidated(z="0.000", ap="0", X="EXPIRED")) == []
+    assert Binance().normalize(liquidated(z="0.000", ap="0", X="EXPIRED")) == [Unfilled("BTCUSDT", "BTC", T - 1_005)]
 
 
 def test_the_symbol_tells_the_market_and_st_is_looked_for_in_and_beside_the_order() -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from processors.normalize import sockets
 from processors.normalize.coverage import Coverages
-from processors.normalize.facts import Frame
+from processors.normalize.facts import Frame, Unfilled
 from processors.normalize.frames import control as said
 from processors.normalize.stage import Normalize
 from processors.pieces import pack
@@ -210,6 +210,11 @@ def test_hours_without_a_producer_are_told_and_not_alive() -> None:
     assert {(row.is_alive, row.is_final, row.subscribed_ms, row.connected_ms) for row in minutes} == {
         (False, True, 0, 0)
     }
+
+
+def test_a_liquidation_of_which_nothing_was_executed_is_a_frame_of_its_stream() -> None:
+    frames = in_order(begun(), seconds(-70, 70), [frame(Unfilled("BTCUSDT", "BTC", at(30)), received_s=30)])
+    assert liquidations(frames).frames == 1
 
 
 def test_without_frames_on_its_sockets_nothing_is_proven() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from processors.normalize.facts import Fact, Frame
+from processors.normalize.facts import Fact, Frame, Unfilled
 from processors.normalize.parking import PARK_AFTER
 from processors.normalize.publications import OUTPUTS, Publication
 from processors.normalize.stage import Normalize
@@ -168,11 +168,11 @@ def test_a_bad_frame_is_a_dead_letter_and_the_next_one_goes_on() -> None:
 def test_frames_of_a_parked_channel_are_still_tried() -> None:
     stage = tiny_stage()
     published(stage, [raw(b"Liquidation: x", received_s=1)] * (PARK_AFTER + 3))
-    assert (stage.counts["parked"], stage.counts["suppressed"], stage.counts["dead_letters"]) == (1, 3, PARK_AFTER + 3)
+    assert (stage.levels["parked"], stage.counts["suppressed"], stage.counts["dead_letters"]) == (1, 3, PARK_AFTER + 3)
     stage.receive(replace(frame(received_s=1), url="wss://tiny/Liquidation"))
-    assert stage.counts["parked"] == 1, "an acknowledgement proves nothing"
+    assert stage.levels["parked"] == 1, "an acknowledgement proves nothing"
     assert of_topic(stage.receive(frame(liquidation(1), received_s=1)), "liquidations") == [liquidation(1)]
-    assert stage.counts["parked"] == 0
+    assert stage.levels["parked"] == 0
 
 
 def test_a_normalizer_hears_of_a_lost_connection_and_other_control_frames_are_counted() -> None:
@@ -184,6 +184,19 @@ def test_a_normalizer_hears_of_a_lost_connection_and_other_control_frames_are_co
     assert {said: stage.counts[said] for said in ("connected", "subscribed", "gap", "disconnected")} == dict.fromkeys(
         ("connected", "subscribed", "gap", "disconnected"), 1
     )
+
+
+def test_a_liquidation_of_which_nothing_was_executed_is_counted_and_no_record() -> None:
+    for outputs in (None, ["minutes"], ["market"]):
+        stage = tiny_stage(outputs)
+        assert (
+            published(
+                stage, [frame(Unfilled("BTCUSDT", "BTC", at(1)), Unfilled("BTCUSDT", "BTC", at(1)), received_s=1)]
+            )
+            == []
+        )
+        assert stage.counts["unfilled"] == 2
+        assert of_topic(stage.flush(), "minutes") == []
 
 
 def test_the_end_of_a_finite_input_gives_what_is_pending() -> None:

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from processors.processor import Input, Output
@@ -21,6 +21,8 @@ class Digest:
     """Publishes, for each record, how many its lane has seen and the digest of them all."""
 
     state_version = 1
+    counts: Mapping[str, int] = {}
+    levels: Mapping[str, int] = {}
 
     def __init__(self, lane: int) -> None:
         self.lane, self.count, self.digest = lane, 0, ""

@@ -64,6 +64,11 @@ class Sums:
 
     def __init__(self, lane: int) -> None:
         self.total = 0
+        self.counts = {"summed": 0}
+
+    @property
+    def levels(self) -> Mapping[str, int]:
+        return {"total": self.total}
 
     def process(self, record: Input) -> Iterable[Output]:
         if record.value is None:
@@ -71,6 +76,7 @@ class Sums:
         if record.value == b"13":
             raise ZeroDivisionError
         self.total += int(record.value)
+        self.counts["summed"] += 1
         return [Output("out", b"%d" % self.total, None, record.timestamp_ms)]
 
     def snapshot(self) -> Callable[[], bytes]:

@@ -9,7 +9,7 @@ from processors.shell.loading import Loader
 from processors.shell.metrics import StageMetrics
 from processors.shell.tuning import Tuning
 
-from .test_lanes import MemoryOutbox, MemoryStore, Sums
+from .test_lanes import MemoryOutbox, MemoryStore, Started, Sums
 
 
 class CountingOutbox(MemoryOutbox):
@@ -24,7 +24,9 @@ class CountingOutbox(MemoryOutbox):
 
 def test_a_scrape_shows_what_the_worker_counts() -> None:
     outbox: Any = CountingOutbox()
-    lanes = Lanes(Loader(Sums, {"a": "full.a"}, dict, Tuning()), outbox, MemoryStore())
+    started = Started()
+    started.feed(0, b"5")
+    lanes = started.lanes
     lanes.records, lanes.rests, lanes.to_rebuild, lanes.snapshot_bytes = 11, 1, 5, {0: 100, 1: 20}
     registry = CollectorRegistry()
     registry.register(StageMetrics("sums", lanes, outbox))
@@ -38,6 +40,8 @@ def test_a_scrape_shows_what_the_worker_counts() -> None:
         'liq_stage_rebuild_records{stage="sums"} 5.0',
         'liq_stage_snapshot_bytes{stage="sums"} 120.0',
         'liq_stage_held_records{stage="sums"} 0.0',
+        'liq_processor_counts_total{lane="0",name="summed",stage="sums"} 1.0',
+        'liq_processor_levels{lane="0",name="total",stage="sums"} 5.0',
         'liq_outbox_undelivered{stage="sums"} 7.0',
     ]
 
