@@ -10,7 +10,7 @@ run: $(VENV)/installed
 	@$(BIN)/liq --market $(MARKET) run $(ARGS)
 
 test: $(VENV)/installed
-	$(BIN)/pytest -n 2 --dist loadscope $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadscope $(ARGS)
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

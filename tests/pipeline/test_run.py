@@ -17,6 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.timeout(300)  # two runs and a dozen commands, told as one story
 LIQ = (sys.executable, "-m", "pipeline")
+QUIET = ("--rate", "20")  # frames a second: what else runs at once needs the processor, too
 READY_LIMIT_S = 90.0
 Done = subprocess.CompletedProcess[str]
 
@@ -32,7 +33,7 @@ class Started:
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "run.log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([*LIQ, "run"], cwd=folder, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*LIQ, "run", *QUIET], cwd=folder, stdout=log, stderr=log)
         self._wait()
         events = [json.loads(line)["event"] for line in self.log.read_text().splitlines() if line.startswith("{")]
         [self.kafka] = [
@@ -105,7 +106,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         first.ask("produce", "binance", urls__binance__ws="ws://127.0.0.1:1", instance="real"),
         liq("run", "--for", "1s", folder=folder),
     )
-    return Story(*seen, *first.end(), liq("run", "--for", "3s", "--json", folder=folder))
+    return Story(*seen, *first.end(), liq("run", *QUIET, "--for", "3s", "--json", folder=folder))
 
 
 def test_status_shows_stages_topics_and_tables(story: Story) -> None:
