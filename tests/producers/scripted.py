@@ -19,7 +19,7 @@ from producers.timing import Timing
 from schemas.raw import Control, RawBatch, SourceKind
 
 QUICK = Timing(
-    acknowledge_s=0.3,
+    acknowledge_s=5.0,
     prove_s=0.01,
     first_backoff_s=0.01,
     longest_backoff_s=0.02,

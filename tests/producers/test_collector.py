@@ -151,7 +151,7 @@ async def test_heartbeats_say_until_when_frames_are_complete() -> None:
 
 
 async def test_before_each_heartbeat_what_is_missed_is_said_so_that_a_kill_forgets_nothing() -> None:
-    async with collecting(since_ns=START_NS, timing=replace(QUICK, acknowledge_s=5.0)) as it:
+    async with collecting(since_ns=START_NS) as it:
         it.server.acknowledges = False
         await until(lambda: len(it.sink.controls("heartbeat")) > 2)
         first, *_ = [content for content in said(it.sink) if content.control in ("gap", "heartbeat")]
@@ -179,7 +179,7 @@ async def test_context_is_repeated() -> None:
 
 async def test_the_health_file_appears_once_everything_is_subscribed(tmp_path: Path) -> None:
     health_file = tmp_path / "health"
-    async with collecting(health_file=health_file, timing=replace(QUICK, acknowledge_s=5.0)) as it:
+    async with collecting(health_file=health_file) as it:
         it.server.acknowledges = False
         await until(lambda: len(it.sink.controls("heartbeat")) > 2)
         assert not health_file.exists()

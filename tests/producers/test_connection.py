@@ -107,7 +107,7 @@ async def test_context_repeats_what_is_subscribed() -> None:
 
 
 async def test_an_open_gap_can_be_said_while_it_lasts() -> None:
-    async with running("a", since_ns=START_NS, acknowledges=False, timing=replace(QUICK, acknowledge_s=5.0)) as it:
+    async with running("a", since_ns=START_NS, acknowledges=False) as it:
         await until(lambda: it.server.told)
         it.connection.say_open_gap()
         await until(lambda: it.sink.controls("gap"))

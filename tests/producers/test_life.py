@@ -18,7 +18,7 @@ from .scripted import QUICK, quick, stamped, until
 
 async def test_messages_are_small_and_the_next_one_waits_for_the_acknowledgement() -> None:
     names = [f"tickers.S{number:03}USDT" for number in range(250)]
-    async with running(*names, acknowledges=False, timing=replace(QUICK, acknowledge_s=5.0)) as it:
+    async with running(*names, acknowledges=False) as it:
         await until(lambda: it.server.told)
         assert it.server.subscribed() == [tuple(names[:100])]
         it.server.acknowledges = True

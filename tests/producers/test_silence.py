@@ -72,7 +72,7 @@ async def test_what_a_muted_exchange_made_lies_in_gaps_that_are_in_raw_while_it_
         collecting.cancel()
         await asyncio.wait([collecting])
     reasons = [said.reason for _, said in sink.controls("disconnected")]
-    assert reasons[0].startswith("subscribed, but no frame with ")
+    assert any(reason.startswith("subscribed, but no frame with ") for reason in reasons)
     assert len(unheard) > 50
     assert [known for known in unheard if not is_inside(known, gaps(sink, muted_ns))] == []
 
