@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, Message
 
 from schemas.avro import decode_dict
-from schemas.topics import TOPICS, Topic, logical_name
+from schemas.topics import TOPICS, Topic
 
 from .access import check_access, to_read
-from .exits import Ended
 from .jsonlines import line
 from .reading import Offsets, bounds, consumer, partitions, read, read_between
 from .settings import Settings
@@ -18,11 +17,11 @@ from .setup import admin
 
 FIRST_LOOK = 200  # records read back in each partition; most records of a quiet topic are heartbeats
 WIDER = 10
+READABLE = {name: topic for name, topic in TOPICS.items() if topic.record}
 
 
-def tail(settings: Settings, name: str, count: int, follow: bool) -> Iterator[str]:
+def tail(settings: Settings, topic: Topic, count: int, follow: bool) -> Iterator[str]:
     """Yield the last `count` records in the order of their time, then, with `follow`, what comes."""
-    topic = _topic(settings, name)
     check_access(admin(settings), settings, to_read(topic.name))
     client = consumer(settings)
     try:
@@ -33,14 +32,6 @@ def tail(settings: Settings, name: str, count: int, follow: bool) -> Iterator[st
             yield from (_decoded(topic, message) for message in read(client, nexts, lambda: True) if message.value())
     finally:
         client.close()
-
-
-def _topic(settings: Settings, name: str) -> Topic:
-    topic = TOPICS.get(logical_name(settings.prefix, name))
-    if topic is None or topic.record is None:
-        known = ", ".join(known.name for known in TOPICS.values() if known.record)
-        raise Ended(f"there is no topic {name!r} to read; there are: {known}")
-    return topic
 
 
 def _newest(client: Consumer, firsts: Offsets, nexts: Offsets, count: int) -> list[Message]:

@@ -10,7 +10,7 @@ import orjson
 from .. import exits
 from .. import settings as settings_module
 from ..settings import Settings
-from .given import settings_of
+from .given import known, settings_of
 
 
 @click.command()
@@ -23,9 +23,14 @@ from .given import settings_of
 def tail(context: click.Context, topic: str, lines: int, follow: bool) -> None:
     """Print the newest records of a TOPIC, decoded, as JSON lines."""
     loaded = settings_of(context)
+    from schemas.topics import logical_name
+
+    from ..tail import READABLE
     from ..tail import tail as tail_lines
 
-    for text in tail_lines(loaded, topic, lines, follow):
+    name = logical_name(loaded.prefix, topic)
+    known(name, READABLE)
+    for text in tail_lines(loaded, READABLE[name], lines, follow):
         click.echo(text)
 
 

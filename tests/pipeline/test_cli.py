@@ -63,6 +63,8 @@ def test_help_loads_neither_faust_nor_the_engine() -> None:
         ),
         (["replay", "bybit", "--from", "2026-11-21", "--to", "2026-11-20"], 1, "--from comes first"),
         (["simulate", "mtgox"], 2, "'mtgox' is not one of "),
+        (["tail", "nonsense"], 2, "'nonsense' is not one of raw, liquidations, "),
+        (["tail", "liq.sim.minutes.v1"], 4, f"Kafka does not answer at {NOBODY}"),
         (["process", "guessing"], 2, "'guessing' is not one of normalize"),
         (["normalize", "bybit", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["evidence", "5f'"], 2, '"5f\'" is no id: 32 hex digits'),
