@@ -1,5 +1,5 @@
 # mypy: allow-untyped-calls
-"""Clients and tables for the tests of one server."""
+"""A server for the tests of it, clients and tables."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,9 +13,16 @@ from embedded.clickhouse import Server
 COMPRESSIONS = {"plain": False, "lz4": "lz4", "zstd": "zstd"}
 
 
+@pytest.fixture(scope="session")
+def clickhouse() -> Iterator[Server]:
+    """A server of these tests' own: they look at its process. `reader` has the password `look`."""
+    with Server(reader_password="look") as own:
+        yield own
+
+
 @pytest.fixture
 def connect(clickhouse: Server) -> Iterator[Callable[..., Client]]:
-    """Makes clients of the shared server, which end with the test."""
+    """Makes clients of it, which end with the test."""
     clients: list[Client] = []
 
     def make(**options: Any) -> Client:
