@@ -60,7 +60,8 @@ def run(name: str, job: Job, topics: Topics, outputs: int) -> Done:
             if sum(now.values()) >= due:
                 break
             if time.monotonic() > deadline or process.status() == psutil.STATUS_ZOMBIE:
-                raise RuntimeError(f"{name} did not end:\n{last_lines(log)}")
+                done = f"{sum(now.values()) - sum(start.values())} of {outputs} outputs are published"
+                raise RuntimeError(f"{name} did not end, {done}:\n{last_lines(log)}")
             time.sleep(POLL_S)
         wall_s = time.monotonic() - began_s
         cpu_s = spent.user + spent.system - float(job.note.read_text())
