@@ -18,7 +18,12 @@ from .frames import EXCHANGE, FRAMES, Sent, batches
 ASSET_PARTITIONS = 4
 LIMIT_S = 60.0
 FOR_EVER = {"retention.ms": "-1", "retention.bytes": "-1", "max.message.bytes": str(2 << 20)}
-WRITING = {"compression.type": "zstd", "linger.ms": 20, "queue.buffering.max.messages": 1_000_000}
+WRITING = {
+    "enable.idempotence": True,  # else the first batches of a new partition can change places when one is sent again
+    "compression.type": "zstd",
+    "linger.ms": 20,
+    "queue.buffering.max.messages": 1_000_000,
+}
 READING = {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.queue.backoff.ms": 5}
 
 Offsets = dict[tuple[str, int], int]  # by full name and partition

@@ -34,7 +34,7 @@ def produce(broker: Broker, topic: str, values: list[bytes]) -> list[bytes]:
         if error is None:
             acknowledged.append(message.value() or b"")
 
-    settings = {"bootstrap.servers": broker.bootstrap, "acks": "all"}
+    settings = {"bootstrap.servers": broker.bootstrap, "enable.idempotence": True}
     large = {"message.max.bytes": 8 * kafka.MIB}
     give_up_early = {"topic.metadata.propagation.max.ms": 500}  # where the topic does not exist
     producer = Producer(settings | large | give_up_early)

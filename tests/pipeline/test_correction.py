@@ -125,7 +125,7 @@ def raw() -> Iterator[RawBatch]:
 
 def publish(settings: Settings, outputs: Iterator[Output]) -> None:
     failed: list[Any] = []
-    producer = Producer({**settings.kafka, "partitioner": PARTITIONER, "linger.ms": 20})
+    producer = Producer({**settings.kafka, "partitioner": PARTITIONER, "enable.idempotence": True, "linger.ms": 20})
     for topic, value, key, timestamp_ms, partition, headers in outputs:
         producer.produce(
             full_name(settings.prefix, topic),

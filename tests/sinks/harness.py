@@ -48,7 +48,7 @@ class Market:
         self.client: dict[str, Any] = {"bootstrap.servers": self.bootstrap, "log_level": 0}
         self.group = f"{self.prefix}sink"
         self.observer = Consumer({**self.client, "group.id": self.group})  # looks at the group and never joins
-        self.producer = Producer(self.client)
+        self.producer = Producer({**self.client, "enable.idempotence": True})
         topics = [
             NewTopic(full_name(self.prefix, table.topic), PARTITIONS, 1, config=dict(TOPICS[table.topic].config()))
             for table in TABLES.values()

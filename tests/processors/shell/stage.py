@@ -46,7 +46,7 @@ class Stage:
 
     def produce(self, count: int, special: bytes | None = None) -> None:
         """Append records to all inputs and partitions, the inputs at unequal rates; then one to each, all in time."""
-        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 5})
+        producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": True, "linger.ms": 5})
         for number in range(count):
             self.clock_ms += 10
             name = self.inputs[0] if number % 10 else self.random.choice(self.inputs)

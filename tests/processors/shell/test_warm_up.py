@@ -18,7 +18,7 @@ def inputs(broker: Broker, topic_prefix: str) -> tuple[TP, TP]:
     """Two inputs: a record a minute for an hour, and one that ended after ten minutes."""
     busy, quiet = TP(f"{topic_prefix}busy", 1), TP(f"{topic_prefix}quiet", 1)
     create_topics(broker.bootstrap, {busy.topic: 2, quiet.topic: 2})
-    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True})
     for tp, minutes in ((busy, 60), (quiet, 10)):
         for minute in range(minutes):
             producer.produce(tp.topic, b"x", partition=tp.partition, timestamp=T0_MS + minute * MINUTE_MS)
