@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, Self
@@ -60,7 +61,11 @@ _decode = msgspec.msgpack.Decoder(Entry).decode
 
 def is_waiting(directory: Path) -> bool:
     """Say whether a spool has something that Kafka may not have."""
-    return any(path.stat().st_size for path in directory.glob(SEGMENTS))
+    for path in directory.glob(SEGMENTS):
+        with suppress(FileNotFoundError):  # whoever works here has just delivered it
+            if path.stat().st_size:
+                return True
+    return False
 
 
 class Spool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from producers.spool import Entry, Spool, SpoolFull, SpoolUnusable
+from producers.spool import Entry, Spool, SpoolFull, SpoolUnusable, is_waiting
 
 LIMIT = 1 << 20
 
@@ -146,3 +146,10 @@ def test_a_directory_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolUnusable, match=r"^cannot use .*file/spool \(Not a directory\): set LIQ_SPOOL_DIR"):
         Spool(tmp_path / "file" / "spool", LIMIT)
+
+
+def test_a_segment_that_goes_while_one_looks_waits_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "00000001.segment").symlink_to(tmp_path / "gone")  # listed, and not there when it is looked at
+    assert not is_waiting(tmp_path)
+    (tmp_path / "00000002.segment").write_bytes(b"x")
+    assert is_waiting(tmp_path)
