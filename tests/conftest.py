@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from embedded.clickhouse import Server
 from embedded.kafka import Broker
+
+Kind = TypeVar("Kind", Broker, Server)
 
 SHARED = pytest.StashKey[tuple[Broker, Server]]()  # of the process that starts the workers, where there are any
 
@@ -22,7 +24,8 @@ def pytest_configure_node(node: Any) -> None:
         node.config.stash[SHARED] = Broker(), Server()
         for server in node.config.stash[SHARED]:
             server.start()
-    node.workerinput["servers"] = [(str(server.directory), server.port) for server in node.config.stash[SHARED]]
+    servers = node.config.stash[SHARED]
+    node.workerinput["servers"] = {type(server).__name__: (str(server.directory), server.port) for server in servers}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -31,15 +34,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         server.stop()
 
 
+def _shared(kind: type[Kind], config: pytest.Config) -> Iterator[Kind]:
+    """Yield the server that all workers share, and without workers one of this process's own."""
+    if told := getattr(config, "workerinput", None):
+        directory, port = told["servers"][kind.__name__]
+        yield kind(Path(directory), port=port)  # never started here: an address, no more
+    else:
+        with kind() as own:
+            yield own
+
+
 @pytest.fixture(scope="session")
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """One temporary broker. Tests that stop or kill a broker start their own."""
-    if shared := getattr(request.config, "workerinput", None):
-        directory, port = shared["servers"][0]
-        yield Broker(Path(directory), port=port)  # never started here: an address, no more
-    else:
-        with Broker() as own:
-            yield own
+    yield from _shared(Broker, request.config)
 
 
 @pytest.fixture
@@ -51,9 +59,4 @@ def topic_prefix() -> str:
 @pytest.fixture(scope="session")
 def clickhouse(request: pytest.FixtureRequest) -> Iterator[Server]:
     """One temporary ClickHouse, where everybody may write. Tests that stop, kill or measure one start their own."""
-    if shared := getattr(request.config, "workerinput", None):
-        directory, port = shared["servers"][1]
-        yield Server(Path(directory), port=port)  # never started here: an address, no more
-    else:
-        with Server() as own:
-            yield own
+    yield from _shared(Server, request.config)

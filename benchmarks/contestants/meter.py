@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from processors.processor import Input, Output, Processor
@@ -37,8 +37,17 @@ class Metered:
     def __init__(self, processor: Processor, meter: Meter) -> None:
         """Join the two."""
         self.state_version = processor.state_version
-        self.counts, self.levels = processor.counts, processor.levels
         self._processor, self._meter = processor, meter
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Hand on."""
+        return self._processor.counts
+
+    @property
+    def levels(self) -> Mapping[str, int]:
+        """Hand on."""
+        return self._processor.levels
 
     def process(self, record: Input) -> Iterable[Output]:
         """Hand on, the first time with a note."""
